@@ -1,0 +1,267 @@
+"""Settings: the only reader of the environment and of `.env`. Frozen, checked at start."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain import ExposrError, Unacceptable
+
+VERSION = "0.1.0"
+
+
+class Encoder(StrEnum):
+    """Which embedder answers."""
+
+    AUTO = "auto"
+    CLIP = "clip"
+    BUILTIN = "builtin"
+
+
+class ClassifierType(StrEnum):
+    """Which families the grid search tries; `auto` tries all of them within the time budget."""
+
+    AUTO = "auto"
+    LOGISTIC_REGRESSION = "logistic_regression"
+    SVM = "svm"
+    RANDOM_FOREST = "random_forest"
+
+
+class ConfigError(ExposrError):
+    """Settings that cannot be used; one line a key."""
+
+    code = "config"
+
+
+def _split_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _utc_clock(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError("allowed: HH:MM from 00:00 to 23:59, UTC")
+    return value
+
+
+def _origin(value: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s*]+", value):
+        raise ValueError("allowed: origins such as https://news.example, no path, no *")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError("allowed: networks such as 192.0.2.0/24") from None
+
+
+def _database_url(value: str) -> str:
+    if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("allowed: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")
+    return value
+
+
+CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split_commas)
+]
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_split_commas)
+]
+Ports = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split_commas)
+]
+
+
+class Settings(BaseSettings):
+    """Every setting of Exposr, each read from the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    api_host: str = Field("127.0.0.1", description="Address to bind. Beyond loopback, ADMIN_KEY.")
+    api_port: int = Field(5000, ge=1, le=65535, description="Port to bind.")
+    api_debug: bool = Field(False, description="Flask's development server with reloading.")
+    web_workers: int = Field(1, ge=1, le=64, description="gunicorn worker processes.")
+    web_threads: int = Field(8, ge=1, le=256, description="Threads in each worker.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="How much is logged."
+    )
+
+    data_dir: Path = Field(
+        Path("data"), description="Where pictures, models and the SQLite file live."
+    )
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+        "", description="Database; empty: SQLite in DATA_DIR."
+    )
+    starter_lesson: bool = Field(
+        True, description="Make and train a small demonstration when nothing is there."
+    )
+
+    encoder: Encoder = Field(
+        Encoder.AUTO, description="Embedder; auto: CLIP if its weights are at hand, else builtin."
+    )
+    clip_model_name: str = Field("ViT-B-32", min_length=1, description="open_clip model name.")
+    clip_pretrained: str = Field(
+        "openai",
+        description="open_clip tag or checkpoint file; `random`: untrained.",
+    )
+    clip_device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
+        "auto", description="Where CLIP runs; auto: a GPU when there is one."
+    )
+    clip_batch_size: int = Field(32, ge=1, le=4096, description="Pictures in one CLIP batch.")
+    clip_fetch_seconds: float = Field(
+        5.0, ge=0, le=3600, description="How long auto waits for CLIP weights to be fetched."
+    )
+
+    classifier_type: ClassifierType = Field(
+        ClassifierType.AUTO, description="Families the grid search tries."
+    )
+    training_time_budget: float = Field(
+        300.0, ge=1, le=86400, description="Seconds a grid search may take."
+    )
+    training_frequency: Literal["daily", "weekly"] = Field(
+        "daily", description="How often the nightly retrain runs."
+    )
+    training_time: Annotated[str, AfterValidator(_utc_clock)] = Field(
+        "03:00", description="When it runs, UTC."
+    )
+    min_images_per_class: int = Field(
+        10, ge=5, le=1_000_000, description="Training refuses below this many pictures a label."
+    )
+    max_false_accusation: float = Field(
+        0.01,
+        gt=0,
+        lt=0.5,
+        description="Share of real pictures that may be called ai on held-out data.",
+    )
+
+    max_image_bytes: int = Field(
+        20_000_000, ge=1000, description="Largest picture file accepted, bytes."
+    )
+    max_image_pixels: int = Field(25_000_000, ge=1000, description="Most pixels, any format.")
+    max_jpeg_pixels: int = Field(
+        50_000_000, ge=1000, description="Most pixels of a JPEG, which can be decoded smaller."
+    )
+    max_image_side: int = Field(16_384, ge=16, le=65_535, description="Longest side, pixels.")
+    max_batch_images: int = Field(
+        64, ge=1, le=1024, description="Pictures accepted in one batch request."
+    )
+
+    fetch_timeout: float = Field(
+        15.0, gt=0, le=300, description="Seconds one URL may take, redirects included."
+    )
+    fetch_max_redirects: int = Field(3, ge=0, le=10, description="Redirects followed.")
+    fetch_ports: Ports = Field((80, 443), description="Ports a URL may name.")
+    fetch_allowed_networks: Networks = Field(
+        (), description="Private networks URLs may reach all the same, such as 10.1.0.0/16."
+    )
+    user_agent: str = Field(
+        f"Exposr/{VERSION}", min_length=1, description="User-Agent of outbound requests."
+    )
+
+    cors_origins: Origins = Field((), description="Origins whose pages may call the API.")
+    api_key: str = Field("", description="Key for reading, classifying and feedback.")
+    admin_key: str = Field("", description="Key for changing models, tasks and settings.")
+    public_classify: bool = Field(
+        False, description="Reading and classifying need no key although bound publicly."
+    )
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the service is reachable from this machine alone."""
+        if self.api_host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.api_host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The database in use, `sqlite:///DATA_DIR/exposr.db` unless DATABASE_URL says other."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'exposr.db'}"
+
+    @model_validator(mode="after")
+    def _closed_in_public(self) -> Self:
+        if not self.loopback and not self.admin_key:
+            raise ValueError(
+                f"API_HOST={self.api_host}: reachable from other machines, so ADMIN_KEY must be set"
+            )
+        return self
+
+
+RUNTIME_SETTINGS = (
+    "classifier_type",
+    "log_level",
+    "max_false_accusation",
+    "min_images_per_class",
+    "training_frequency",
+    "training_time",
+    "training_time_budget",
+)
+"""Settings that `POST /config` may change while the service runs."""
+
+SECRET_SETTINGS = frozenset({"api_key", "admin_key", "database_url"})
+
+
+def load_settings(**values: Any) -> Settings:
+    """Read and check the settings; keyword arguments win over the environment.
+
+    Raises
+    ------
+    ConfigError
+        Naming each bad key, its value and what is allowed.
+    """
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error))) from None
+
+
+def with_overrides(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+    """Apply runtime changes to the settings, checked as at start.
+
+    Raises
+    ------
+    Unacceptable
+        Naming the first bad field, its value and what is allowed.
+    """
+    for key, value in overrides.items():
+        if key not in RUNTIME_SETTINGS:
+            raise Unacceptable(key, value, f"one of {', '.join(RUNTIME_SETTINGS)}")
+    try:
+        return Settings.model_validate({**settings.model_dump(), **overrides})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Unacceptable(str(first["loc"][0]), first["input"], _allowed(first)) from None
+
+
+def _allowed(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"])
+    for opening in ("Value error, ", "Input should be "):
+        message = message.removeprefix(opening)
+    return message.removeprefix("allowed: ")
+
+
+def _explain(error: ValidationError) -> list[str]:
+    lines = []
+    for item in error.errors():
+        if not item["loc"]:
+            lines.append(_allowed(item))
+            continue
+        key = str(item["loc"][0])
+        shown = "(hidden)" if key in SECRET_SETTINGS else item["input"]
+        lines.append(f"{key.upper()}={shown}: allowed: {_allowed(item)}")
+    return lines

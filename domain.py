@@ -1,0 +1,300 @@
+"""The words of Exposr: its nouns and its tree of errors. Imports nothing of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+DEFAULT_TASK = "authenticity"
+UNSURE = "unsure"
+
+
+class ExposrError(Exception):
+    """Anything a caller did or can mend. `code` is stable; `detail` is JSON-ready."""
+
+    code = "error"
+
+    def __init__(self, message: str, **detail: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail: dict[str, Any] = detail
+
+
+class Malformed(ExposrError):
+    """The request cannot be read at all: not JSON, no picture part, unknown content type."""
+
+    code = "malformed"
+
+
+class NotFound(ExposrError):
+    """A task, verdict or version of that name does not exist."""
+
+    code = "not_found"
+
+
+class Conflict(ExposrError):
+    """It exists already, or something that excludes it is running."""
+
+    code = "conflict"
+
+
+class Unacceptable(ExposrError):
+    """Readable but not acceptable; says which field, what was got and what is allowed."""
+
+    code = "unacceptable"
+
+    def __init__(self, field: str, got: object, allowed: str) -> None:
+        super().__init__(
+            f"{field}: got {got!r}, allowed: {allowed}", field=field, got=got, allowed=allowed
+        )
+
+
+class NotEnoughData(ExposrError):
+    """Too few pictures to train on; `detail` holds the counts and what is needed."""
+
+    code = "not_enough_data"
+
+
+class Unavailable(ExposrError):
+    """The service cannot do this now: a model does not load, an embedder is missing."""
+
+    code = "unavailable"
+
+
+class FetchRefused(ExposrError):
+    """A URL was not fetched; `reason` is a stable word such as `address` or `deadline`."""
+
+    code = "fetch_refused"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, reason=reason)
+        self.reason = reason
+
+
+class BadImageReason(StrEnum):
+    """Why a file is not accepted as a picture."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+
+
+class BadImage(ExposrError):
+    """The bytes are not a picture we accept; the only failure decoding has."""
+
+    code = "bad_image"
+
+    def __init__(self, reason: BadImageReason, message: str) -> None:
+        super().__init__(message, reason=reason.value)
+        self.reason = reason
+
+
+class TaskKind(StrEnum):
+    """What sort of pictures a task looks at; it picks the embedder."""
+
+    PHOTO = "photo"
+    DRAWING = "drawing"
+    AUTHENTICITY = "authenticity"
+
+
+class Split(StrEnum):
+    """Which side of the fixed held-out split a sample is on."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+class VerdictSource(StrEnum):
+    """What decided a verdict."""
+
+    MEMORY = "memory"
+    SIMILAR = "similar"
+    EVIDENCE = "evidence"
+    MODEL = "model"
+    TEXT = "text"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is told apart. `open` tasks take new labels as they are taught."""
+
+    id: int
+    name: str
+    kind: TaskKind
+    labels: tuple[str, ...]
+    open: bool
+    created_at: datetime
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)  # variant -> canonical label
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFacts:
+    """What is known of a picture without its pixels; `phash` is 64 bits, unsigned."""
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    n_bytes: int
+    phash: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewSample:
+    """A labelled picture about to be stored."""
+
+    label: str
+    source: str
+    family: str
+    split: Split
+    license: str = ""
+    author: str = ""
+    page_url: str = ""
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A labelled picture of one task. `family` names its group of near-duplicates."""
+
+    id: int
+    task: str
+    sha256: str
+    label: str
+    source: str
+    family: str
+    split: Split
+    license: str
+    author: str
+    page_url: str
+    demo: bool
+    phash: int
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One label one person gave to one picture: a row of the append-only log.
+
+    `seq` is gapless within a task. A row with `undoes` set takes that earlier row back.
+    """
+
+    id: str
+    task: str
+    seq: int
+    sha256: str
+    label: str
+    person: str
+    created_at: datetime
+    verdict_id: str | None = None
+    variant_of: str | None = None
+    note: str = ""
+    undoes: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing a file says about its own origin."""
+
+    kind: str
+    claim: str
+    status: str
+    points_to: str | None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A labelled sample like the picture; `similarity` is a cosine in [-1, 1]."""
+
+    sample_id: int
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A saved, immutable head. `card` is its metrics card, JSON-ready."""
+
+    id: str
+    task: str
+    embedder: str
+    classifier: str
+    sha256: str
+    demo: bool
+    created_at: datetime
+    card: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one picture. `probabilities` sum to 1; `prediction` may be `unsure`."""
+
+    id: str
+    task: str
+    prediction: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    source: VerdictSource
+    reasons: tuple[str, ...]
+    evidence: tuple[Evidence, ...]
+    nearest: tuple[Nearest, ...]
+    model_version: str | None
+    embedder: str
+    trained_at: datetime | None
+    corrections: int
+    picture: PictureFacts
+    timing_ms: Mapping[str, float]
+    created_at: datetime
+    demo: bool = False
+
+
+class JobStatus(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Asked-for background work."""
+
+    id: str
+    kind: str
+    task: str | None
+    status: JobStatus
+    request: Mapping[str, Any]
+    done: int
+    total: int
+    stage: str
+    result: Mapping[str, Any] | None
+    error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One training run as history tells it: why, on what, how it did, and what the gate said."""
+
+    id: str
+    task: str
+    why: str
+    started_at: datetime
+    finished_at: datetime
+    counts: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    gate: str
+    reason: str
+    version: str | None

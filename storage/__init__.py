@@ -1,0 +1,1 @@
+"""Truth: the database and the picture files."""

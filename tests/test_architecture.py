@@ -1,0 +1,173 @@
+"""Imports point one way, one library has one owner, and nothing hides an import in a function."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "domain": set(),
+    "config": {"domain"},
+    "storage": {"domain", "config"},
+    "embeddings": {"domain", "config"},
+    "models": {"domain", "config", "storage"},
+    "engine": {"domain", "config", "storage", "embeddings", "models"},
+    "embeddings.__main__": {"domain", "config", "engine", "embeddings"},
+    "classify": {"domain", "config", "engine", "embeddings", "models", "scraper"},
+    "train": {"domain", "config", "engine", "models"},
+    "scraper": {"domain", "config", "engine", "embeddings"},
+    "starter": {"domain", "config", "engine", "embeddings", "scraper", "train"},
+    "web": {"domain", "config", "engine", "classify", "embeddings", "scraper"},
+    "app": {"domain", "config", "engine", "web", "starter"},
+}
+NARROWED: dict[str, set[str]] = {
+    # of the scraper, only its guarded fetch may be reached from a request or a command
+    "classify": {"scraper.fetch"},
+    "web": {"scraper.fetch"},
+}
+LEAVES = ("tests", "benchmarks")
+
+OWNERS: dict[str, set[str]] = {
+    "flask": {"web", "app.py"},
+    "flask_cors": {"web"},
+    "werkzeug": {"web"},
+    "sqlalchemy": {"storage"},
+    "alembic": {"storage"},
+    "psycopg": {"storage"},
+    "torch": {"embeddings/clip.py"},
+    "torchvision": {"embeddings/clip.py"},
+    "open_clip": {"embeddings/clip.py"},
+    "sklearn": {"models", "starter.py"},
+    "skops": {"models/registry.py"},
+    "joblib": {"models"},
+    "matplotlib": {"models/report.py"},
+    "skimage": {"embeddings", "starter.py"},
+    "PIL": {"embeddings/images.py"},
+    "pillow_heif": {"embeddings/images.py"},
+    "drawbridge": {"scraper/fetch.py"},
+    "httpx": {"scraper/fetch.py"},
+    "requests": {"scraper/fetch.py"},
+    "urllib.request": {"scraper/fetch.py"},
+    "pydantic_settings": {"config.py"},
+    "pickle": {"models/registry.py"},
+}
+HEAVY = {"torch", "torchvision", "open_clip", "matplotlib"}
+"""May be imported late, in their owner only."""
+
+
+def project_files() -> list[Path]:
+    files = [*ROOT.glob("*.py")]
+    for room in (*(u for u in MAY_IMPORT if "." not in u), *LEAVES):
+        files.extend((ROOT / room).rglob("*.py"))
+    return sorted(files)
+
+
+def unit_of(path: Path) -> str:
+    dotted = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return dotted if dotted in MAY_IMPORT else dotted.split(".")[0]
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}", node.lineno
+
+
+def violations(path: Path, source: str) -> list[str]:
+    """What in this file breaks the rules; `path` is where it stands or would stand."""
+    unit, relative = unit_of(path), path.relative_to(ROOT).as_posix()
+    tree = ast.parse(source)
+    found = [*_wrong_direction(unit, tree), *_hidden_imports(unit, tree)]
+    if unit in LEAVES:
+        return [f"{relative}:{line}" for line in found]
+    found.extend(_wrong_owner(relative, tree))
+    found.extend(_environment(relative, tree))
+    return [f"{relative}:{line}" for line in found]
+
+
+def _wrong_direction(unit: str, tree: ast.AST) -> Iterator[str]:
+    for name, line in imported(tree):
+        target = name.split(".")[0]
+        if target in LEAVES and unit not in LEAVES:
+            yield f"{line} imports {target}, which nobody may"
+        if target not in MAY_IMPORT or target == unit.split(".")[0] or unit in LEAVES:
+            continue
+        if target not in MAY_IMPORT[unit]:
+            yield f"{line} {unit} may not import {target}"
+        elif target == "scraper" and not any(name.startswith(n) for n in NARROWED.get(unit, ())):
+            yield f"{line} {unit} may import only {NARROWED.get(unit)} of scraper"
+
+
+def _hidden_imports(unit: str, tree: ast.AST) -> Iterator[str]:
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and unit not in LEAVES:
+            for name, line in imported(function):
+                if name.split(".")[0] not in HEAVY:
+                    yield f"{line} imports {name} inside a function"
+
+
+def _wrong_owner(relative: str, tree: ast.AST) -> Iterator[str]:
+    for name, line in imported(tree):
+        for library, owners in OWNERS.items():
+            if name == library or name.startswith(library + "."):
+                if not any(relative == o or relative.startswith(o + "/") for o in owners):
+                    yield f"{line} {library} belongs to {', '.join(sorted(owners))}"
+
+
+def _environment(relative: str, tree: ast.AST) -> Iterator[str]:
+    if relative == "config.py":
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}:
+            yield f"{node.lineno} reads the environment; config.py does"
+    for name, line in imported(tree):
+        if name in {"os.environ", "os.getenv"}:
+            yield f"{line} reads the environment; config.py does"
+
+
+@pytest.mark.parametrize("path", project_files(), ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_file_keeps_the_rules(path: Path) -> None:
+    assert violations(path, path.read_text(encoding="utf-8")) == []
+
+
+def test_every_unit_has_rules() -> None:
+    units = {unit_of(path) for path in project_files()}
+    assert units - set(LEAVES) <= set(MAY_IMPORT)
+
+
+def test_rules_form_no_cycle() -> None:
+    settled: set[str] = set()
+    while len(settled) < len(MAY_IMPORT):
+        ready = {u for u, may in MAY_IMPORT.items() if u not in settled and may <= settled}
+        assert ready, f"a cycle among {set(MAY_IMPORT) - settled}"
+        settled |= ready
+
+
+@pytest.mark.parametrize(
+    ("where", "source", "expected"),
+    [
+        ("domain.py", "import config", "may not import config"),
+        ("storage/store.py", "from web import api", "may not import web"),
+        ("web/api.py", "import train", "may not import train"),
+        ("web/api.py", "from scraper import ingest", "of scraper"),
+        ("models/batch.py", "from PIL import Image", "PIL belongs to"),
+        ("classify.py", "import sqlalchemy as sa", "sqlalchemy belongs to"),
+        ("embeddings/builtin.py", "import torch", "torch belongs to"),
+        ("web/pages.py", "import urllib.request", "urllib.request belongs to"),
+        ("engine.py", "import os\nx = os.environ['A']", "reads the environment"),
+        ("engine.py", "from os import getenv", "reads the environment"),
+        ("train.py", "def f():\n    import classify", "inside a function"),
+        ("models/batch.py", "import tests.conftest", "which nobody may"),
+    ],
+)
+def test_sabotage_is_caught(where: str, source: str, expected: str) -> None:
+    assert any(expected in line for line in violations(ROOT / where, source))
