@@ -56,7 +56,7 @@ OWNERS: dict[str, set[str]] = {
     "pydantic_settings": {"config.py"},
     "pickle": {"models/registry.py"},
 }
-HEAVY = {"torch", "torchvision", "open_clip", "matplotlib"}
+HEAVY = {"torch", "torchvision", "open_clip", "matplotlib", "sklearn", "skops", "skimage", "scipy"}
 """May be imported late, in their owner only."""
 
 
