@@ -1,0 +1,134 @@
+"""Settings: checked at start, named in errors, documented."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import RUNTIME_SETTINGS, ConfigError, Settings, load_settings, with_overrides
+from domain import Unacceptable
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for key in Settings.model_fields:
+        monkeypatch.delenv(key.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)  # no .env here
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("API_PORT", "70000", "65535"),
+        ("API_PORT", "five", "integer"),
+        ("ENCODER", "resnet", "'auto', 'clip' or 'builtin'"),
+        ("CLASSIFIER_TYPE", "tree", "random_forest"),
+        ("TRAINING_FREQUENCY", "hourly", "'daily' or 'weekly'"),
+        ("TRAINING_TIME", "24:00", "HH:MM"),
+        ("TRAINING_TIME", "3:00", "HH:MM"),
+        ("MIN_IMAGES_PER_CLASS", "1", "5"),
+        ("MAX_FALSE_ACCUSATION", "0.5", "less than 0.5"),
+        ("CORS_ORIGINS", "*", "origins"),
+        ("CORS_ORIGINS", "https://news.example/path", "origins"),
+        ("FETCH_ALLOWED_NETWORKS", "10.0.0.1/8", "networks"),
+        ("FETCH_PORTS", "0", "greater than or equal to 1"),
+        ("DATABASE_URL", "mysql://x", "postgresql"),
+        ("CLIP_DEVICE", "tpu", "match pattern"),
+        ("LOG_LEVEL", "LOUD", "'DEBUG'"),
+    ],
+)
+def test_bad_value_is_refused_by_key_and_allowed(
+    monkeypatch: pytest.MonkeyPatch, key: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(key, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert caught.value.message.startswith(f"{key}=")
+    assert allowed in caught.value.message
+
+
+def test_every_bad_key_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_PORT", "x")
+    monkeypatch.setenv("TRAINING_TIME", "noon")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert [line.split("=")[0] for line in caught.value.message.splitlines()] == [
+        "API_PORT",
+        "TRAINING_TIME",
+    ]
+
+
+def test_error_hides_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://user:hunter2@host/db")
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert "hunter2" not in caught.value.message
+
+
+def test_public_address_without_admin_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_HOST", "0.0.0.0")  # noqa: S104
+    with pytest.raises(ConfigError, match="ADMIN_KEY must be set"):
+        load_settings()
+    monkeypatch.setenv("ADMIN_KEY", "k")
+    assert not load_settings().loopback
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_needs_no_key(host: str) -> None:
+    assert load_settings(api_host=host).loopback
+
+
+def test_dotenv_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("API_PORT=5050\nCORS_ORIGINS=https://a.example, http://b\n")
+    settings = load_settings()
+    assert settings.api_port == 5050
+    assert settings.cors_origins == ("https://a.example", "http://b")
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().api_port = 1
+
+
+def test_override_is_checked_and_applied() -> None:
+    changed = with_overrides(load_settings(api_port=5051), {"training_time": "04:30"})
+    assert (changed.training_time, changed.api_port) == ("04:30", 5051)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("training_time", "25:00"), ("api_port", 1), ("nonsense", 1)]
+)
+def test_bad_override_names_field_value_and_allowed(key: str, value: object) -> None:
+    with pytest.raises(Unacceptable) as caught:
+        with_overrides(load_settings(), {key: value})
+    assert caught.value.detail["field"] == key
+    assert caught.value.detail["got"] == value
+    assert caught.value.detail["allowed"]
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    for key, field in Settings.model_fields.items():
+        row = re.search(rf"^\| `{key.upper()}` \| (.*) \| (.*) \|$", text, re.MULTILINE)
+        assert row, f"docs/settings.md lacks {key.upper()}"
+        assert row[2].startswith(str(field.description)), key
+        assert ("at run time" in row[2]) == (key in RUNTIME_SETTINGS), key
+
+
+@pytest.mark.parametrize("module", ["config", "app", "classify", "train"])
+def test_import_is_light(module: str) -> None:
+    script = (
+        f"import sys, {module}\n"
+        "heavy = {'torch', 'open_clip', 'sklearn', 'skimage', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'imports {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
