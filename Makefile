@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CLIP ?= 1
 BIN := $(VENV)/bin
-PIP := $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check
+PIP := $(PYTHON) -m pip --python $(BIN)/python install --disable-pip-version-check
 RUNTIME := $(if $(filter 0,$(CLIP)),requirements.txt,requirements-clip.txt)
 
 .PHONY: serve install test check lint types architecture lock clean
