@@ -2,12 +2,73 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import re
+import warnings
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
+import pillow_heif
 from numpy.typing import NDArray
+from PIL import AvifImagePlugin, Image, ImageChops, UnidentifiedImageError
 
-from domain import PictureFacts
+from config import Settings
+from domain import BadImage, BadImageReason, PictureFacts
+from embeddings import isobmff
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "HEIF")
+"""What Pillow may open. JPEG includes MPO, of which it then takes the first picture.
+
+No TIFF: its decoder is the largest and the most attacked of all, floats and odd bit depths
+have no single right 8-bit form, and no browser or phone sends it.
+"""
+ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, AVIF, HEIC"
+MAX_JPEG_SCANS = 200
+"""A progressive JPEG needs about ten; each of a hostile one's thousands visits every block."""
+WHITE = (255, 255, 255, 255)
+_PILLOW = re.compile(r"PIL\.")
+_COSINES = np.cos(
+    np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5), dtype=np.float32
+)  # (8, 32): the first eight waves of a cosine transform
+
+ORIENTATION_TAG = 0x0112
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# One thread a picture: the service decodes several pictures at once already.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+pillow_heif.register_heif_opener(
+    thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is too much to decode: bytes of the file, pixels, pixels of a JPEG, longest side."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 25_000_000
+    max_jpeg_pixels: int = 50_000_000
+    max_side: int = 16_384
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The limits that the settings name."""
+        return cls(
+            settings.max_image_bytes,
+            settings.max_image_pixels,
+            settings.max_jpeg_pixels,
+            settings.max_image_side,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,3 +77,235 @@ class Picture:
 
     pixels: NDArray[np.uint8]
     facts: PictureFacts
+
+
+def decode(data: bytes, limits: Limits | None = None) -> Picture:
+    """Turn a file into an upright RGB picture, or refuse it.
+
+    Colour profiles are ignored: embedders are trained on pixels read that way, and parsing
+    profiles from strangers is attack surface that buys a shift of hue.
+
+    Parameters
+    ----------
+    data
+        The file as it came.
+    limits
+        What is too much; the documented defaults when left out.
+
+    Returns
+    -------
+    Picture
+        Read-only pixels. A JPEG beyond `max_pixels` is decoded at a half or less; the facts
+        still tell its full upright size.
+
+    Raises
+    ------
+    BadImage
+        The only failure, with a reason.
+    """
+    limits = limits or Limits()
+    if not data:
+        raise BadImage(BadImageReason.EMPTY, "The file is empty.")
+    if len(data) > limits.max_bytes:
+        raise BadImage(
+            BadImageReason.TOO_LARGE,
+            f"The file has {len(data):,} bytes, allowed: {limits.max_bytes:,}.",
+        )
+    _silence_pillow()
+    try:
+        return _decode(data, limits)
+    except BadImage:
+        raise
+    except Exception as error:
+        raise _refusal(data, error) from error
+
+
+def _decode(data: bytes, limits: Limits) -> Picture:
+    isobmff.check(data)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        size, name = opened.size, str(opened.format)
+        _shrink_or_refuse(opened, data, limits)
+        opened.load()
+        _check_size(opened.size, limits.max_pixels, limits.max_side)
+        orientation = _orientation(opened)
+        rgb = _to_rgb(opened)
+    if orientation in UPRIGHT:
+        rgb = rgb.transpose(UPRIGHT[orientation])
+    width, height = size if orientation < 5 else size[::-1]
+    pixels = np.asarray(rgb)
+    facts = PictureFacts(
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=width,
+        height=height,
+        format=name,
+        n_bytes=len(data),
+        phash=_perceptual_hash(rgb),
+    )
+    return Picture(pixels, facts)
+
+
+def _shrink_or_refuse(opened: Image.Image, data: bytes, limits: Limits) -> None:
+    """Judge by the header; no pixel has been decoded yet."""
+    if opened.format not in ("JPEG", "MPO"):
+        _check_size(opened.size, limits.max_pixels, limits.max_side)
+        return
+    _check_size(opened.size, max(limits.max_pixels, limits.max_jpeg_pixels), limits.max_side)
+    # inside compressed data FF is always followed by 00 or a restart marker
+    scans = data.count(b"\xff\xda")
+    if scans > MAX_JPEG_SCANS:
+        raise BadImage(
+            BadImageReason.CORRUPT, f"The JPEG has {scans} scans, allowed: {MAX_JPEG_SCANS}."
+        )
+    width, height = opened.size
+    for scale in (1, 2, 4, 8):
+        if -(-width // scale) * -(-height // scale) <= limits.max_pixels:
+            break
+    if scale > 1:
+        opened.draft(None, (width // scale, height // scale))
+
+
+def _check_size(size: tuple[int, int], max_pixels: int, max_side: int) -> None:
+    width, height = size
+    if width * height > max_pixels or max(size) > max_side:
+        raise BadImage(
+            BadImageReason.TOO_MANY_PIXELS,
+            f"The picture is {width} x {height}, allowed: {max_pixels:,} pixels "
+            f"and {max_side:,} a side.",
+        )
+
+
+def _orientation(opened: Image.Image) -> int:
+    """The EXIF orientation; 1 when there is none or the EXIF is broken."""
+    try:
+        return int(opened.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # noqa: BLE001 -- broken EXIF fails in any way and spoils no pixel
+        return 1
+
+
+def _to_rgb(opened: Image.Image) -> Image.Image:
+    """8-bit RGB; whatever shows through is white."""
+    image = opened
+    if image.mode.startswith("I"):
+        image = _to_8_bit(image)
+    if image.mode == "CMYK" and "adobe" not in image.info:
+        # Pillow takes every CMYK JPEG for one of Adobe's, which alone store it inverted
+        image = ImageChops.invert(image)
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+    return image.convert("RGB")
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey, which `convert` would clip at 255; a transparent grey becomes white."""
+    deep = np.asarray(image).astype(np.uint32)
+    grey = ((deep * 255 + 32767) // 65535).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[deep == transparent] = 255
+    return Image.fromarray(grey)
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow's warnings about odd files out of logs and of callers who make them errors.
+
+    `warnings.catch_warnings` changes the whole process and is not safe between threads, so a
+    filter for Pillow's modules is put in once (and again where somebody reset the filters).
+    """
+    if not any(entry[3] is not None and entry[3] == _PILLOW for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=_PILLOW.pattern)
+
+
+def _refusal(data: bytes, error: Exception) -> BadImage:
+    """Put one reason to whatever a decoder raised."""
+    text = str(error).lower()
+    if isinstance(error, Image.DecompressionBombError | MemoryError):
+        return BadImage(BadImageReason.TOO_MANY_PIXELS, "The picture is too large to decode.")
+    if isinstance(error, UnidentifiedImageError) and not _claims_accepted_format(data):
+        return BadImage(
+            BadImageReason.UNSUPPORTED_FORMAT, f"Not a picture we accept, allowed: {ACCEPTED}."
+        )
+    if "truncated" in text or "not enough" in text:
+        return BadImage(BadImageReason.TRUNCATED, "The file ends before the picture does.")
+    return BadImage(BadImageReason.CORRUPT, "The file is damaged and cannot be decoded.")
+
+
+def _claims_accepted_format(data: bytes) -> bool:
+    return (
+        data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM"))
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
+        or isobmff.is_picture(data)
+    )
+
+
+# --- the 64-bit perceptual hash ---
+
+
+def _perceptual_hash(rgb: Image.Image) -> int:
+    """Hash what a picture looks like from afar, in 64 bits.
+
+    The signs, against their median, of the 8 x 8 lowest frequencies of a cosine transform of
+    32 x 32 grey pixels: near-duplicates differ in few bits.
+
+    References
+    ----------
+    C. Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010.
+    """
+    shrink = max(1, min(rgb.size) // 64)
+    small = rgb.reduce(shrink).convert("L").resize((32, 32), Image.Resampling.BOX)
+    waves = _COSINES @ np.asarray(small, np.float32) @ _COSINES.T
+    bits = waves.ravel() > np.median(waves.ravel()[1:])
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def hamming(a: int, b: int) -> int:
+    """In how many of 64 bits two perceptual hashes differ."""
+    return (a ^ b).bit_count()
+
+
+# --- pixels in and out, for rooms that may not touch Pillow ---
+
+
+def resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Scale antialiased (bicubic).
+
+    Parameters
+    ----------
+    pixels
+        (h, w, 3) or (h, w), uint8.
+    width, height
+        The new size, pixels.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        (height, width, 3) or (height, width).
+    """
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0))
+
+
+def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Luma (ITU-R 601) of (h, w, 3) uint8 pixels, as (h, w) uint8."""
+    return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:
+    """Write (h, w, 3) or (h, w) uint8 pixels as a JPEG file."""
+    return _encode(pixels, "JPEG", quality=quality)
+
+
+def encode_webp(pixels: NDArray[np.uint8], quality: int = 80) -> bytes:
+    """Write (h, w, 3) uint8 pixels as a lossy WebP file."""
+    return _encode(pixels, "WEBP", quality=quality)
+
+
+def encode_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Write (h, w, 3), (h, w, 4) or (h, w) uint8 pixels as a PNG file."""
+    return _encode(pixels, "PNG")
+
+
+def _encode(pixels: NDArray[np.uint8], name: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, name, **options)
+    return file.getvalue()
