@@ -50,7 +50,7 @@ def test_large_vocabulary_shows_ten_and_the_rest_as_one() -> None:
     assert len(shown) == 11
     assert sum(shown.values()) == pytest.approx(1)
     assert shown[OTHER] == pytest.approx(sum(sorted(probabilities.values())[:-10]))
-    assert list(shown)[0] == "label01"
+    assert next(iter(shown)) == "label01"
 
 
 def test_error_carries_code_message_and_detail() -> None:
