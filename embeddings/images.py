@@ -12,11 +12,13 @@ from typing import Any, Self
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, Image, ImageChops, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, UnidentifiedImageError
 
 from config import Settings
 from domain import BadImage, BadImageReason, PictureFacts
 from embeddings import isobmff
+from embeddings.phash import SIDE, perceptual_hash
+from embeddings.phash import hamming as hamming
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "HEIF")
 """What Pillow may open. JPEG includes MPO, of which it then takes the first picture.
@@ -25,14 +27,12 @@ No TIFF: its decoder is the largest and the most attacked of all, floats and odd
 have no single right 8-bit form, and no browser or phone sends it.
 """
 ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, AVIF, HEIC"
-MAX_JPEG_SCANS = 200
+MAX_JPEG_SCANS = 100
 """A progressive JPEG needs about ten; each of a hostile one's thousands visits every block."""
+MAX_BMP_RUNS_BYTES = 2_000_000
+"""Pillow unpacks run-length coded BMP in Python, 8 MB a second, holding the interpreter."""
 WHITE = (255, 255, 255, 255)
 _PILLOW = re.compile(r"PIL\.")
-_COSINES = np.cos(
-    np.pi / 32 * np.outer(np.arange(8), np.arange(32) + 0.5), dtype=np.float32
-)  # (8, 32): the first eight waves of a cosine transform
-
 ORIENTATION_TAG = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -139,15 +139,22 @@ def _decode(data: bytes, limits: Limits) -> Picture:
         height=height,
         format=name,
         n_bytes=len(data),
-        phash=_perceptual_hash(rgb),
+        phash=perceptual_hash(_thumbnail(rgb)),
     )
     return Picture(pixels, facts)
 
 
-def _shrink_or_refuse(opened: Image.Image, data: bytes, limits: Limits) -> None:
+def _thumbnail(rgb: Image.Image) -> NDArray[np.uint8]:
+    shrink = max(1, min(rgb.size) // (2 * SIDE))
+    small = rgb.reduce(shrink).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return np.asarray(small)
+
+
+def _shrink_or_refuse(opened: ImageFile.ImageFile, data: bytes, limits: Limits) -> None:
     """Judge by the header; no pixel has been decoded yet."""
     if opened.format not in ("JPEG", "MPO"):
         _check_size(opened.size, limits.max_pixels, limits.max_side)
+        _check_format(opened, data)
         return
     _check_size(opened.size, max(limits.max_pixels, limits.max_jpeg_pixels), limits.max_side)
     # inside compressed data FF is always followed by 00 or a restart marker
@@ -162,6 +169,18 @@ def _shrink_or_refuse(opened: Image.Image, data: bytes, limits: Limits) -> None:
             break
     if scale > 1:
         opened.draft(None, (width // scale, height // scale))
+
+
+def _check_format(opened: ImageFile.ImageFile, data: bytes) -> None:
+    """What Pillow lets pass."""
+    if opened.format == "PNG" and b"IEND" not in data:
+        raise BadImage(BadImageReason.TRUNCATED, "The PNG ends before its last chunk.")
+    if opened.format == "BMP" and len(data) > MAX_BMP_RUNS_BYTES:
+        if any(tile.codec_name == "bmp_rle" for tile in opened.tile):
+            raise BadImage(
+                BadImageReason.TOO_LARGE,
+                f"A run-length coded BMP may have {MAX_BMP_RUNS_BYTES:,} bytes.",
+            )
 
 
 def _check_size(size: tuple[int, int], max_pixels: int, max_side: int) -> None:
@@ -193,7 +212,7 @@ def _to_rgb(opened: Image.Image) -> Image.Image:
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # convert always copies
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
@@ -236,31 +255,6 @@ def _claims_accepted_format(data: bytes) -> bool:
         or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
         or isobmff.is_picture(data)
     )
-
-
-# --- the 64-bit perceptual hash ---
-
-
-def _perceptual_hash(rgb: Image.Image) -> int:
-    """Hash what a picture looks like from afar, in 64 bits.
-
-    The signs, against their median, of the 8 x 8 lowest frequencies of a cosine transform of
-    32 x 32 grey pixels: near-duplicates differ in few bits.
-
-    References
-    ----------
-    C. Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010.
-    """
-    shrink = max(1, min(rgb.size) // 64)
-    small = rgb.reduce(shrink).convert("L").resize((32, 32), Image.Resampling.BOX)
-    waves = _COSINES @ np.asarray(small, np.float32) @ _COSINES.T
-    bits = waves.ravel() > np.median(waves.ravel()[1:])
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
-
-
-def hamming(a: int, b: int) -> int:
-    """In how many of 64 bits two perceptual hashes differ."""
-    return (a ^ b).bit_count()
 
 
 # --- pixels in and out, for rooms that may not touch Pillow ---
