@@ -284,6 +284,11 @@ def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(pixels).convert("L"))
 
 
+def as_pil(pixels: NDArray[np.uint8]) -> Image.Image:
+    """(h, w, 3) uint8 pixels as Pillow holds them: where the transforms of torchvision begin."""
+    return Image.fromarray(pixels)
+
+
 def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 90) -> bytes:
     """Write (h, w, 3) or (h, w) uint8 pixels as a JPEG file."""
     return _encode(pixels, "JPEG", quality=quality)
