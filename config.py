@@ -158,6 +158,7 @@ class Settings(BaseSettings):
     max_batch_images: int = Field(
         64, ge=1, le=1024, description="Pictures accepted in one batch request."
     )
+    max_batch_bytes: int = Field(200_000_000, ge=1000, description="Largest batch request, bytes.")
 
     fetch_timeout: float = Field(
         15.0, gt=0, le=300, description="Seconds one URL may take, redirects included."
@@ -172,6 +173,9 @@ class Settings(BaseSettings):
     )
 
     cors_origins: Origins = Field((), description="Origins whose pages may call the API.")
+    allowed_hosts: CommaList = Field(
+        (), description="Host names requests may carry beside loopback's, as behind a proxy."
+    )
     api_key: str = Field("", description="Key for reading, classifying and feedback.")
     admin_key: str = Field("", description="Key for changing models, tasks and settings.")
     public_classify: bool = Field(
