@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import math
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from config import Encoder, Settings
+from domain import TaskKind, Unavailable
+from embeddings.builtin import Builtin
+from embeddings.clip import Clip
 from embeddings.images import Picture
+from embeddings.weights import RANDOM, find_weights
+
+log = logging.getLogger(__name__)
 
 
 class Embedder(Protocol):
@@ -47,3 +56,55 @@ class Embedder(Protocol):
         NDArray[np.float32]
             (n, dim), unit rows; the same picture gives the same row in any batch to 1e-5.
         """
+
+
+def load_embedders(settings: Settings) -> Mapping[TaskKind, Embedder]:
+    """Pick the embedder of each task kind as ENCODER says. Does not import torch.
+
+    Parameters
+    ----------
+    settings
+        `encoder`, what begins with `clip_`, and nothing else is read.
+
+    Raises
+    ------
+    Unavailable
+        ENCODER=clip, and CLIP cannot be had here.
+    Unacceptable
+        CLIP_MODEL_NAME or CLIP_PRETRAINED names nothing there is.
+    """
+    if settings.encoder is Encoder.BUILTIN:
+        return _builtin("ENCODER=builtin asks for it.")
+    wait = math.inf if settings.encoder is Encoder.CLIP else settings.clip_fetch_seconds
+    try:
+        weights = find_weights(
+            settings.clip_model_name, settings.clip_pretrained, fetch_seconds=wait
+        )
+    except Unavailable as error:
+        mend = error.detail["mend"]
+        if settings.encoder is Encoder.CLIP:
+            message = f"ENCODER=clip: {error.message}. To mend it: {mend}; or set ENCODER=auto."
+            raise Unavailable(message) from error
+        reason = f"{error.message}: the built-in embedder answers. To use CLIP: {mend}."
+        log.warning(reason)
+        return _builtin(reason)
+    clip = Clip(
+        weights,
+        device=settings.clip_device,
+        batch_size=settings.clip_batch_size,
+        reason=_why_clip(settings),
+    )
+    log.info("%s answers. %s", clip.id, clip.reason)
+    return dict.fromkeys(TaskKind, clip)
+
+
+def _builtin(reason: str) -> Mapping[TaskKind, Embedder]:
+    return {kind: Builtin(kind, reason) for kind in TaskKind}
+
+
+def _why_clip(settings: Settings) -> str:
+    if settings.clip_pretrained == RANDOM:
+        return "CLIP_PRETRAINED=random asks for untrained weights: good for measuring speed only."
+    if settings.encoder is Encoder.CLIP:
+        return "ENCODER=clip asks for it."
+    return "ENCODER=auto found its weights at hand."

@@ -57,6 +57,7 @@ OWNERS: dict[str, set[str]] = {
     "torch": {"embeddings/clip.py"},
     "torchvision": {"embeddings/clip.py"},
     "open_clip": {"embeddings/clip.py"},
+    "huggingface_hub": {"embeddings/lookup.py"},
     "sklearn": {"models", "starter.py"},
     "skops": {"models/registry.py"},
     "joblib": {"models"},

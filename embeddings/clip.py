@@ -1,0 +1,304 @@
+"""CLIP models of open_clip as embedders. torch is imported when the first picture comes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain import Unavailable
+from embeddings.images import Picture, as_pil
+from embeddings.weights import Weights
+
+SEED = 20240717
+"""Of `random` weights, so that every process has the same ones."""
+LONGEST = 8
+"""Longest side looked at, in shortest sides, by models that see only the middle square."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class _ImageTower(NamedTuple):
+    """A model's image half: how a picture becomes its input, and what computes."""
+
+    transform: Callable[[Any], Any]
+    sees_middle: bool
+    module: Any
+    device: Any
+    pool: ThreadPoolExecutor
+
+
+class Clip:
+    """Embedder that any number of threads may share; loads itself at the first picture.
+
+    The two towers load apart: pictures need no text tower, which is a third of the memory.
+    """
+
+    def __init__(
+        self, weights: Weights, *, device: str = "auto", batch_size: int = 32, reason: str = ""
+    ) -> None:
+        self._weights = weights
+        self._device = device
+        self._batch_size = batch_size
+        self._reason = reason
+        self._loading = threading.Lock()
+        self._computing = threading.Lock()
+        self._image: _ImageTower | None = None
+        self._text: tuple[Any, Any, Any] | None = None
+        self._problem: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Such as `clip:ViT-B-32/openai`; two checkpoint files never share one."""
+        return self._weights.id
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self._weights.dim
+
+    @property
+    def device(self) -> str:
+        """Where it computes; what CLIP_DEVICE says until it is loaded."""
+        return str(self._image.device) if self._image else self._device
+
+    @property
+    def runtime(self) -> str:
+        """What computes."""
+        return "torch"
+
+    @property
+    def reason(self) -> str:
+        """Why this embedder answers and not another."""
+        return self._reason
+
+    def embed(self, pictures: Sequence[Picture]) -> NDArray[np.float32]:
+        """Embed pictures, in batches.
+
+        Parameters
+        ----------
+        pictures
+            Any number, also none.
+
+        Returns
+        -------
+        NDArray[np.float32]
+            (n, dim), unit rows.
+
+        Raises
+        ------
+        Unavailable
+            The model does not load here; the message says what to do.
+        """
+        rows = np.empty((len(pictures), self.dim), np.float32)
+        for start in range(0, len(pictures), self._batch_size):
+            batch = pictures[start : start + self._batch_size]
+            rows[start : start + len(batch)] = self._embed_batch(self._load_image(), batch)
+        return rows
+
+    def _embed_batch(self, tower: _ImageTower, batch: Sequence[Picture]) -> NDArray[np.float32]:
+        import torch
+
+        def prepare(picture: Picture) -> Any:
+            pixels = _middle(picture.pixels) if tower.sees_middle else picture.pixels
+            return tower.transform(as_pil(pixels))
+
+        # a lone picture, the usual request, is spared the hop to another thread
+        inputs = map(prepare, batch) if len(batch) == 1 else tower.pool.map(prepare, batch)
+        stacked = torch.stack(list(inputs))  # (n, 3, side, side) float32
+        # One at a time: each computes on all cores already, and two would fight over them.
+        with self._computing, torch.inference_mode():
+            features = tower.module(stacked.to(tower.device))
+            return _unit_rows(features)
+
+    def embed_text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts into the same space as pictures.
+
+        Parameters
+        ----------
+        prompts
+            Any number, also none; what is beyond the model's context is cut off.
+
+        Returns
+        -------
+        NDArray[np.float32]
+            (n, dim), unit rows: the dot product with a picture's row is their likeness.
+
+        Raises
+        ------
+        Unavailable
+            The model does not load here; the message says what to do.
+        """
+        rows = np.empty((len(prompts), self.dim), np.float32)
+        for start in range(0, len(prompts), self._batch_size):
+            batch = list(prompts[start : start + self._batch_size])
+            rows[start : start + len(batch)] = self._embed_prompts(batch)
+        return rows
+
+    def _embed_prompts(self, prompts: list[str]) -> NDArray[np.float32]:
+        model, tokenizer, device = self._load_text()
+        import torch
+
+        with self._computing, torch.inference_mode():
+            return _unit_rows(model.encode_text(tokenizer(prompts).to(device)))
+
+    # --- loading ---
+
+    def _load_image(self) -> _ImageTower:
+        with self._loading:
+            if self._image is None:
+                self._image = self._guarded(self._build_image)
+            return self._image
+
+    def _load_text(self) -> tuple[Any, Any, Any]:
+        with self._loading:
+            if self._text is None:
+                self._text = self._guarded(self._build_text)
+            return self._text
+
+    def _guarded(self, build: Callable[[], T]) -> T:
+        """Load once; a load that failed is not tried again at every picture."""
+        if self._problem is None:
+            try:
+                return build()
+            except Unavailable as error:
+                self._problem = error.message
+            except Exception as error:
+                log.exception("CLIP does not load")
+                first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                self._problem = f"The CLIP model {self.id} does not load: {first}"
+        raise Unavailable(f"{self._problem} Set CLIP_MODEL_NAME and CLIP_PRETRAINED right.")
+
+    def _build_image(self) -> _ImageTower:
+        open_clip = _import_open_clip()
+        device = _pick_device(self._device)
+        model = self._build_model(open_clip)
+        settings = open_clip.get_model_preprocess_cfg(model)
+        names = ("mean", "std", "interpolation", "resize_mode", "fill_color")
+        transform = open_clip.image_transform(
+            settings["size"], is_train=False, **{n: settings[n] for n in names}
+        )
+        log.info("CLIP %s loaded on %s", self.id, device)
+        return _ImageTower(
+            transform,
+            settings["resize_mode"] == "shortest",
+            model.visual.to(device).eval().requires_grad_(False),
+            device,
+            ThreadPoolExecutor(usable_cores(), thread_name_prefix="clip-prepare"),
+        )
+
+    def _build_text(self) -> tuple[Any, Any, Any]:
+        open_clip = _import_open_clip()
+        device = _pick_device(self._device)
+        model = self._build_model(open_clip)
+        del model.visual
+        tokenizer = open_clip.get_tokenizer(self._weights.model)
+        return model.to(device).eval().requires_grad_(False), tokenizer, device
+
+    def _build_model(self, open_clip: Any) -> Any:
+        """The whole model on the processor, float32."""
+        import torch
+
+        weights = self._weights
+        if weights.config is not None:
+            open_clip.add_model_config(weights.config)
+        name = weights.config.stem if weights.config else weights.model
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            return open_clip.create_model(
+                name,
+                pretrained=str(weights.file) if weights.file else None,
+                # open_clip only warns when a tag was trained with another activation than
+                # the model's: its ViT-B-32 and `openai` differ in it
+                force_quick_gelu=weights.quick_gelu,
+                force_preprocess_cfg=dict(weights.preprocess),
+                pretrained_text=False,
+            )
+
+
+def _middle(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut what is never looked at off both ends of a very long picture.
+
+    open_clip scales a picture until its shorter side fits and then takes the middle square: of
+    one 16,384 x 1 it would first make one 3.7 million pixels wide.
+    """
+    height, width = pixels.shape[:2]
+    shorter, longer = sorted((height, width))
+    cut = (longer - LONGEST * shorter) // 2
+    if cut <= 0:
+        return pixels
+    part = pixels[cut:-cut] if height > width else pixels[:, cut:-cut]
+    return np.ascontiguousarray(part)
+
+
+def _unit_rows(features: Any) -> NDArray[np.float32]:
+    """(n, dim) unit rows from what a tower gives."""
+    pooled = features[0] if isinstance(features, tuple) else features  # CoCa adds its tokens
+    rows: NDArray[np.float32] = pooled.float().cpu().numpy()
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return rows
+
+
+def _import_open_clip() -> Any:
+    """open_clip, also where torchvision's C extension does not fit the torch installed.
+
+    Without its extension (a CPU build of torch with the usual torchvision) the import of
+    torchvision fails on two operators that CLIP never calls; declaring them is enough.
+    """
+    import torch
+
+    _try_extension(torch)
+    declared = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    for operator in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, operator):
+            torch.library.define(f"torchvision::{operator}", declared)
+    import open_clip
+
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
+    torch.backends.cudnn.allow_tf32 = False  # a GPU's vectors are to equal a processor's
+    return open_clip
+
+
+def _try_extension(torch: Any) -> None:
+    """Load torchvision's extension as torchvision itself would, a moment earlier."""
+    spec = find_spec("torchvision")
+    for folder in (spec.submodule_search_locations if spec else None) or ():
+        for library in Path(folder).glob("_C.*"):
+            try:
+                torch.ops.load_library(str(library))
+            except OSError as error:
+                log.debug("torchvision's extension does not load: %s", error)
+
+
+def _pick_device(wanted: str) -> Any:
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        found = [kind for kind, there in available.items() if there]
+        wanted = found[0] if found else "cpu"
+    kind = wanted.split(":")[0]
+    if not available.get(kind, True):
+        raise Unavailable(f"CLIP_DEVICE={wanted}, but torch finds none here (auto and cpu work).")
+    return torch.device(wanted)
+
+
+def usable_cores() -> int:
+    """Processor cores this process may use; a container's limit counts, which torch overlooks."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        limit = max(1, round(int(quota) / int(period)))
+    except (OSError, ValueError):  # no such file, or `max`: no limit
+        return cores or 1
+    return min(cores or 1, limit)
