@@ -21,8 +21,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {"domain", "config", "storage", "embeddings", "models"},
     "embeddings.__main__": {"domain", "config", "terminal", "engine", "embeddings"},
     "classify": {
-        "domain", "config", "terminal", "wire", "engine", "embeddings", "models", "scraper",
-    },
         "domain",
         "config",
         "terminal",
@@ -40,9 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 NARROWED: dict[str, set[str]] = {
     # of the scraper, only its guarded fetch may be reached from a request or a command
-    "classify": {
-        "domain", "config", "terminal", "wire", "engine", "embeddings", "models", "scraper",
-    },
+    "classify": {"scraper.fetch"},
     "web": {"scraper.fetch"},
 }
 LEAVES = ("tests", "benchmarks")
