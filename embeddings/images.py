@@ -31,6 +31,7 @@ MAX_JPEG_SCANS = 100
 """A progressive JPEG needs about ten; each of a hostile one's thousands visits every block."""
 MAX_BMP_RUNS_BYTES = 2_000_000
 """Pillow unpacks run-length coded BMP in Python, 8 MB a second, holding the interpreter."""
+PNG_END = b"IEND\xaeB`\x82"
 WHITE = (255, 255, 255, 255)
 _PILLOW = re.compile(r"PIL\.")
 ORIENTATION_TAG = 0x0112
@@ -145,9 +146,10 @@ def _decode(data: bytes, limits: Limits) -> Picture:
 
 
 def _thumbnail(rgb: Image.Image) -> NDArray[np.uint8]:
-    shrink = max(1, min(rgb.size) // (2 * SIDE))
-    small = rgb.reduce(shrink).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
-    return np.asarray(small)
+    # Overlapping windows and a late second step: block means alone moved the hash of a picture
+    # scaled to 70 % by more than 4 bits in a third of cases, this in none of 400.
+    size = (SIDE, SIDE)
+    return np.asarray(rgb.convert("L").resize(size, Image.Resampling.BILINEAR, reducing_gap=8.0))
 
 
 def _shrink_or_refuse(opened: ImageFile.ImageFile, data: bytes, limits: Limits) -> None:
@@ -173,7 +175,7 @@ def _shrink_or_refuse(opened: ImageFile.ImageFile, data: bytes, limits: Limits) 
 
 def _check_format(opened: ImageFile.ImageFile, data: bytes) -> None:
     """What Pillow lets pass."""
-    if opened.format == "PNG" and b"IEND" not in data:
+    if opened.format == "PNG" and PNG_END not in data:
         raise BadImage(BadImageReason.TRUNCATED, "The PNG ends before its last chunk.")
     if opened.format == "BMP" and len(data) > MAX_BMP_RUNS_BYTES:
         if any(tile.codec_name == "bmp_rle" for tile in opened.tile):

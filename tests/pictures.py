@@ -1,0 +1,32 @@
+"""Pictures computed for tests: what they show follows from the seed alone."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def photo(seed: int, width: int = 160, height: int = 120) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8: random colours, shades and grain, as unlike as photographs."""
+    rng = np.random.default_rng(seed)
+    colours = _soft(rng.integers(60, 196, (8, 10, 3)), width, height)
+    shades = _soft(rng.integers(60, 196, (14, 18, 1)).repeat(3, axis=2), width, height)
+    grain = rng.normal(0, 4, (height, width, 1))
+    return np.clip(colours + shades - 128 + grain, 0, 255).astype(np.uint8)
+
+
+def _soft(coarse: NDArray[np.int64], width: int, height: int) -> NDArray[np.float64]:
+    image = Image.fromarray(coarse.astype(np.uint8))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), np.float64)
+
+
+def encode(pixels: NDArray[Any] | Image.Image, name: str, **options: Any) -> bytes:
+    """The file Pillow writes of (h, w, c) or (h, w) pixels, or of its own image."""
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    file = io.BytesIO()
+    image.save(file, name, **options)
+    return file.getvalue()
