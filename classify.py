@@ -167,7 +167,7 @@ def classify(
     started = time.perf_counter()
     vectors = embed_cached(engine, embedder, pictures)
     embedded = time.perf_counter()
-    decisions, version = _decide_all(engine, task, embedder.id, vectors)
+    decisions, version = decide_all(engine, task, embedder.id, vectors)
     state = engine.store.versions.state(task_name)
     each = 1000 / max(len(pictures), 1)
     stages = {
@@ -226,9 +226,10 @@ def embed_cached(
     return np.stack([known[picture.facts.sha256] for picture in pictures])
 
 
-def _decide_all(
+def decide_all(
     engine: Engine, task: Task, embedder_id: str, vectors: NDArray[np.float32]
 ) -> tuple[list[Decision], ModelVersion | None]:
+    """Decide for (n, dim) vectors by the task's head; the version is None when none can answer."""
     known = engine.learned.head(task.name)
     problem = engine.learned.problem(task.name)
     if known is not None and known[0].embedder != embedder_id:
