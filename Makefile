@@ -33,7 +33,8 @@ architecture: $(VENV)/requirements-dev.txt.done
 lock: $(VENV)/requirements-dev.txt.done
 	for name in requirements requirements-clip requirements-dev; do \
 	  $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
-	    --no-emit-trusted-host --no-header --output-file $$name.txt $$name.in || exit 1; done
+	    --no-emit-trusted-host --no-header --output-file $$name.txt $$name.in || exit 1; \
+	  sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' $$name.txt; done  # any build of that torch will do
 
 # --without-pip: a Debian without python3-venv can make one too; pip comes from the outside.
 $(BIN)/python:
