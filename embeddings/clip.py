@@ -212,11 +212,10 @@ class Clip:
         weights = self._weights
         if weights.config is not None:
             open_clip.add_model_config(weights.config)
-        name = weights.config.stem if weights.config else weights.model
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
             return open_clip.create_model(
-                name,
+                weights.model,
                 pretrained=str(weights.file) if weights.file else None,
                 # open_clip only warns when a tag was trained with another activation than
                 # the model's: its ViT-B-32 and `openai` differ in it

@@ -7,7 +7,6 @@ into a serving process, and a download that hangs can be ended only from outside
 from __future__ import annotations
 
 import argparse
-import functools
 import importlib
 import importlib.util
 import json
@@ -78,9 +77,18 @@ def look_up(tables: Any, model: str, tag: str, *, fetch: bool) -> dict[str, Any]
 
 def _cut_off(tables: Any) -> None:
     """Leave open_clip's way of finding weights the caches alone."""
-    local = functools.partial(huggingface_hub.hf_hub_download, local_files_only=True)
-    tables.hf_hub_download = local
+    tables.hf_hub_download = _cached
     tables.urllib = None  # a tag that is only a URL then fails with an AttributeError
+
+
+def _cached(
+    repo_id: str, filename: str, revision: str | None = None, cache_dir: str | None = None
+) -> str:
+    """`hf_hub_download(local_files_only=True)`, which all the same asks the hub about agents."""
+    found = huggingface_hub.try_to_load_from_cache(repo_id, filename, cache_dir, revision)
+    if not isinstance(found, str):
+        raise FileNotFoundError(f"{repo_id}/{filename} is not cached")
+    return found
 
 
 def _host_answers() -> bool:

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 class Weights:
     """All that decides the vectors of a CLIP embedder.
 
-    `file` is None for random weights; `config` is set when the model is not one of open_clip's
-    own. `preprocess` is what the tag says of its transform.
+    `model` is its name for open_clip; `config` is set when it is not one of open_clip's own.
+    `file` is None for random weights. `preprocess` is what the tag says of its transform.
     """
 
     id: str
@@ -70,18 +70,19 @@ def find_weights(model: str, pretrained: str, *, fetch_seconds: float = 0.0) -> 
         detail `mend` says what to do.
     """
     name, config, described = _describe_model(model)
+    shown = f"{name}-{_digest(config)}" if config else name
     dim = int(described["embed_dim"])
     if pretrained == RANDOM:
-        return Weights(f"clip:{name}/{RANDOM}", name, dim, config)
+        return Weights(f"clip:{shown}/{RANDOM}", name, dim, config)
     file = Path(pretrained).expanduser()
     if file.is_file():
         _check_checkpoint(file)
-        return Weights(f"clip:{name}/file-{_digest(file)}", name, dim, config, file.absolute())
+        return Weights(f"clip:{shown}/file-{_digest(file)}", name, dim, config, file.absolute())
     if _looks_like_file(pretrained):
         raise Unacceptable("CLIP_PRETRAINED", pretrained, "a file that exists; there is none")
     found = _find_tag(name, pretrained, fetch_seconds)
     return Weights(
-        f"clip:{name}/{found['tag']}",
+        f"clip:{shown}/{found['tag']}",
         name,
         dim,
         config,
@@ -92,12 +93,11 @@ def find_weights(model: str, pretrained: str, *, fetch_seconds: float = 0.0) -> 
 
 
 def _describe_model(model: str) -> tuple[str, Path | None, Mapping[str, Any]]:
-    """The name that goes into the id, the file of a model of one's own, and what it says."""
+    """A model's name, its file if it is one's own, and the configuration."""
     shipped = _shipped_models()
     own = Path(model).expanduser()
     if own.suffix == ".json":
-        described = _read_config(own, model)
-        return f"{own.stem}-{_digest(own)}", own.absolute(), described
+        return own.stem, own.absolute(), _read_config(own, model)
     name = model.replace("/", "-")  # as open_clip does: ViT-B/32 is ViT-B-32
     if name not in shipped:
         alike = _alike(name, list(shipped))
