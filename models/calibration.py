@@ -1,0 +1,127 @@
+"""From a classifier's raw scores to probabilities, learned on scores of rows it had not seen."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.candidates import Scores
+from models.examples import Rows, balanced_weights
+from models.folds import Fold
+
+Chances = NDArray[np.float64]
+
+SIGMOID, ISOTONIC, TEMPERATURE = "sigmoid", "isotonic", "temperature"
+ISOTONIC_ROWS = 1_000
+"""Rows of each label from which isotonic regression is stable enough to be a choice."""
+FLOOR = 1e-6
+"""Least probability the log loss reckons with: isotonic regression gives exact zeros."""
+
+
+def calibrate(scores: Scores, codes: Rows, classes: Sequence[str], method: str) -> Any:
+    """A CalibratedClassifierCV that takes raw scores for its vectors.
+
+    Labels weigh alike, so probabilities are those of a world where each label is as common as
+    the others: how many pictures of each somebody happened to collect says nothing.
+
+    Parameters
+    ----------
+    scores
+        (n, 1) or (n, k), of rows that the scored classifier was not fitted on.
+    codes
+        (n,) labels as places in `classes`.
+    classes
+        The k labels, sorted.
+    method
+        `sigmoid` or `isotonic` for two labels, `temperature` for any number.
+
+    Notes
+    -----
+    Not for several threads at once: it silences one warning for the whole process.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
+
+    labels = np.asarray(classes)
+    rows = np.arange(len(codes))
+    calibrated = CalibratedClassifierCV(
+        FrozenEstimator(_passing(scores.shape[1], labels)),
+        method=method,
+        cv=[(rows, rows)],
+        ensemble=False,
+    )
+    with warnings.catch_warnings():
+        # the classifier is fitted already: weights are for the calibration alone, as warned
+        warnings.filterwarnings("ignore", "Since FrozenEstimator", UserWarning)
+        return calibrated.fit(scores, labels[codes], sample_weight=balanced_weights(codes))
+
+
+def _passing(columns: int, labels: NDArray[np.str_]) -> Any:
+    """A fitted estimator whose decision function is its input."""
+    from sklearn.linear_model import LogisticRegression
+
+    passing = LogisticRegression()
+    passing.coef_, passing.intercept_ = np.eye(columns), np.zeros(columns)
+    passing.classes_, passing.n_features_in_ = labels, columns
+    return passing
+
+
+def assemble(fitted: Any, calibrated: Any, dim: int) -> Any:
+    """Put a fitted classifier before the calibration of its out-of-fold scores.
+
+    It is what `CalibratedClassifierCV(classifier, cv=folds, ensemble=False).fit` would give,
+    without fitting every fold a second time; a test holds the two equal.
+    """
+    from sklearn.frozen import FrozenEstimator
+
+    calibrated.calibrated_classifiers_[0].estimator = fitted
+    calibrated.estimator = FrozenEstimator(fitted)
+    calibrated.n_features_in_ = dim
+    return calibrated
+
+
+def default_method(n_labels: int) -> str:
+    """The method with the fewest parameters: what candidates are compared by."""
+    return SIGMOID if n_labels == 2 else TEMPERATURE
+
+
+def choose_method(
+    scores: Scores, codes: Rows, classes: Sequence[str], folds: Sequence[Fold]
+) -> str:
+    """Sigmoid or temperature for few rows, isotonic for many if it is better out of fold."""
+    method = default_method(len(classes))
+    if len(classes) > 2 or np.bincount(codes).min() < ISOTONIC_ROWS:
+        return method
+    return min((method, ISOTONIC), key=lambda m: float(_loss(scores, codes, classes, folds, m)))
+
+
+def _loss(
+    scores: Scores, codes: Rows, classes: Sequence[str], folds: Sequence[Fold], method: str
+) -> float:
+    chances = cross_fitted(scores, codes, classes, folds, method)
+    return balanced_log_loss(chances, codes)
+
+
+def cross_fitted(
+    scores: Scores, codes: Rows, classes: Sequence[str], folds: Sequence[Fold], method: str
+) -> Chances:
+    """(n, k) probabilities of each row by a calibration that saw only the other folds."""
+    chances = np.empty((len(codes), len(classes)))
+    for train, test in folds:
+        calibrated = calibrate(scores[train], codes[train], classes, method)
+        chances[test] = calibrated.predict_proba(scores[test])
+    return chances
+
+
+def log_losses(chances: Chances, codes: Rows) -> NDArray[np.float64]:
+    """(n,) nats each row's true label costs."""
+    return -np.log(np.maximum(chances[np.arange(len(codes)), codes], FLOOR))
+
+
+def balanced_log_loss(chances: Chances, codes: Rows) -> float:
+    """Mean log loss with labels weighed alike, nats."""
+    return float(np.average(log_losses(chances, codes), weights=balanced_weights(codes)))

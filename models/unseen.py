@@ -1,0 +1,70 @@
+"""How the winner does on sources it was not trained on: the honest figure for new pictures."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from models.batch import Search, solving
+from models.calibration import Chances, calibrate
+from models.candidates import Scores, raw_scores
+from models.examples import Rows
+from models.folds import Fold, source_folds
+from models.metrics import measure
+
+
+def leave_sources_out(found: Search, *, seconds: float, jobs: int) -> dict[str, Any]:
+    """Score each source by the winner's setting fitted on all the others.
+
+    Parameters
+    ----------
+    found
+        A finished search.
+    seconds
+        How long this may take; foreseen from the winner's folds.
+    jobs
+        Sources left out at once.
+
+    Returns
+    -------
+    dict[str, Any]
+        The figures of `measure`, pooled and per source; or `skipped` with the reason.
+    """
+    folds = source_folds(found.examples)
+    if len(folds) < 2:
+        return {"skipped": "it needs two sources or more that each hold two labels or more"}
+    expected = found.winner.fold_seconds * -(-len(folds) // jobs)
+    if expected > seconds:
+        return {
+            "skipped": f"{len(folds)} sources would take about {expected:.0f} s, "
+            f"{max(seconds, 0):.0f} s of the budget are left"
+        }
+    with solving(), ThreadPoolExecutor(jobs) as pool:
+        scores = list(pool.map(lambda fold: _score(found, fold), folds.values()))
+    examples = found.examples
+    chances = [
+        _calibrated(found, train, part)
+        for (train, _), part in zip(folds.values(), scores, strict=True)
+    ]
+    rows = np.concatenate([test for _, test in folds.values()])
+    return measure(
+        examples.labels[rows], np.concatenate(chances), examples.classes, examples.sources[rows]
+    )
+
+
+def _score(found: Search, fold: Fold) -> Scores:
+    train, test = fold
+    examples, winner = found.examples, found.winner
+    pipeline = winner.candidate.pipeline(winner.setting, len(train))
+    pipeline.fit(examples.vectors[train], examples.labels[train])
+    return raw_scores(pipeline, examples.vectors[test])
+
+
+def _calibrated(found: Search, train: Rows, scores: Scores) -> Chances:
+    """(n, k) probabilities by a calibration that saw only the other sources' scores."""
+    examples = found.examples
+    known, codes = found.winner.scores[train], examples.codes[train]
+    calibrated = calibrate(known, codes, examples.classes, found.method)
+    return np.asarray(calibrated.predict_proba(scores))
