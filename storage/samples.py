@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
 
 from domain import NewSample, NotFound, PictureFacts, Sample, Split
 from storage import schema
@@ -58,13 +58,17 @@ class Samples:
     ) -> list[Sample | None]:
         """Keep labelled pictures in one transaction; as `add` for each, in order."""
         with self._database.writing() as connection:
-            # the lock also makes the ids of one task come in the order of their transactions
+            # with the lock, nobody else adds to this task between looking and inserting
             task_id = locked_state(connection, task).task_id
             labels = set(labels_of(connection, task_id))
-            for _, new in pictures:
-                check_label(labels, clean_label(new.label))
+            rows = [_row(task_id, facts.sha256, new) for facts, new in pictures]
+            for row in rows:
+                check_label(labels, row["label"])
             self._keep_facts(connection, [facts for facts, _ in pictures])
-            return [self._keep(connection, task, task_id, facts, new) for facts, new in pictures]
+            keep = self._make_room(connection, task_id, rows)
+            if keep:
+                connection.execute(insert(schema.samples), [rows[place] for place in keep])
+            return self._kept(connection, task, task_id, rows, keep)
 
     def _keep_facts(self, connection: Connection, facts: Iterable[PictureFacts]) -> None:
         rows = {
@@ -82,53 +86,60 @@ class Samples:
             known = self._database.insert(schema.pictures).on_conflict_do_nothing()
             connection.execute(known, [rows[sha256] for sha256 in sorted(rows)])
 
-    def _keep(
-        self, connection: Connection, task: str, task_id: int, facts: PictureFacts, new: NewSample
-    ) -> Sample | None:
+    def _make_room(
+        self, connection: Connection, task_id: int, rows: Sequence[dict[str, Any]]
+    ) -> list[int]:
+        """Which rows are new to the task; the demonstration's that they replace are gone then."""
         samples = schema.samples
-        if not new.demo:
-            connection.execute(
-                delete(samples).where(
-                    samples.c.task_id == task_id,
-                    samples.c.sha256 == facts.sha256,
-                    samples.c.demo.is_(True),
-                )
-            )
-        row = {
-            "task_id": task_id,
-            "sha256": facts.sha256,
-            "label": clean_label(new.label),
-            "source": new.source,
-            "family": new.family,
-            "split": Split(new.split).value,
-            "license": new.license,
-            "author": new.author,
-            "page_url": new.page_url,
-            "demo": new.demo,
-            "unreadable": False,
-            "added_at": datetime.now(UTC),
-        }
-        kept = self._database.insert(samples).on_conflict_do_nothing().returning(samples)
-        stored = connection.execute(kept, row).one_or_none()
-        return _sample(task, facts.phash, stored) if stored else None
+        here = samples.c.task_id == task_id
+        users = {row["sha256"] for row in rows if not row["demo"]}
+        replaced = self._database.among(samples.c.sha256, users)
+        connection.execute(delete(samples).where(here, samples.c.demo.is_(True), replaced))
+        offered = self._database.among(samples.c.sha256, {row["sha256"] for row in rows})
+        taken = set(connection.execute(select(samples.c.sha256).where(here, offered)).scalars())
+        keep = []
+        # the user's first: within one call they win over the demonstration's as well
+        for place, row in sorted(enumerate(rows), key=lambda item: bool(item[1]["demo"])):
+            if row["sha256"] not in taken:
+                taken.add(row["sha256"])
+                keep.append(place)
+        return sorted(keep)
+
+    def _kept(
+        self,
+        connection: Connection,
+        task: str,
+        task_id: int,
+        rows: Sequence[dict[str, Any]],
+        keep: Collection[int],
+    ) -> list[Sample | None]:
+        """What is stored of the rows that were inserted; None in the place of each other one."""
+        new = self._database.among(
+            schema.samples.c.sha256, [rows[place]["sha256"] for place in keep]
+        )
+        stored = {row.sha256: row for row in connection.execute(_select(task_id).where(new))}
+        kept: list[Sample | None] = [None] * len(rows)
+        for place in keep:
+            kept[place] = _sample(task, stored[rows[place]["sha256"]])
+        return kept
 
     def get(self, task: str, sha256: str) -> Sample | None:
         """The sample of a picture in a task, if it is one."""
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = _select_samples(task_id).where(schema.samples.c.sha256 == sha256)
+            found = _select(task_id).where(schema.samples.c.sha256 == sha256)
             row = connection.execute(found).one_or_none()
-        return _sample(task, row.phash, row) if row else None
+        return _sample(task, row) if row else None
 
     def all(self, task: str, *, demo: bool = False) -> list[Sample]:
         """Every readable sample of a task, in the order they came: the user's, or the demo's."""
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = _select_samples(task_id).where(
+            found = _select(task_id).where(
                 schema.samples.c.demo.is_(demo), schema.samples.c.unreadable.is_(False)
             )
             rows = connection.execute(found.order_by(schema.samples.c.id)).all()
-        return [_sample(task, row.phash, row) for row in rows]
+        return [_sample(task, row) for row in rows]
 
     def counts(self, task: str, *, demo: bool = False) -> list[tuple[str, str, int]]:
         """How many readable samples: (label, source, number), sorted."""
@@ -238,7 +249,24 @@ class Samples:
             ]
 
 
-def _select_samples(task_id: int) -> Any:
+def _row(task_id: int, sha256: str, new: NewSample) -> dict[str, Any]:
+    return {
+        "task_id": task_id,
+        "sha256": sha256,
+        "label": clean_label(new.label),
+        "source": new.source,
+        "family": new.family,
+        "split": Split(new.split).value,
+        "license": new.license,
+        "author": new.author,
+        "page_url": new.page_url,
+        "demo": new.demo,
+        "unreadable": False,
+        "added_at": datetime.now(UTC),
+    }
+
+
+def _select(task_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(schema.samples, schema.pictures.c.phash)
         .join(schema.pictures)
@@ -246,7 +274,7 @@ def _select_samples(task_id: int) -> Any:
     )
 
 
-def _sample(task: str, phash: int, row: Row[Any]) -> Sample:
+def _sample(task: str, row: Row[Any]) -> Sample:
     return Sample(
         id=row.id,
         task=task,
@@ -259,6 +287,6 @@ def _sample(task: str, phash: int, row: Row[Any]) -> Sample:
         author=row.author,
         page_url=row.page_url,
         demo=row.demo,
-        phash=phash,
+        phash=row.phash,
         added_at=row.added_at,
     )

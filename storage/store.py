@@ -53,9 +53,9 @@ log = logging.getLogger(__name__)
 class Database:
     """Transactions on the one database. Safe in threads; after a fork, open another."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS) -> None:
         self._url = _checked(url)
-        self._engine = _engine(self._url, PATIENCE_SECONDS)
+        self._engine = _engine(self._url, patience)
         self._writer = self._engine.execution_options(begin="IMMEDIATE")
         self._durable_writer = self._engine.execution_options(begin="IMMEDIATE", fsync=True)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
@@ -178,10 +178,11 @@ def _checked(text: str) -> URL:
 
 
 def _engine(url: URL, patience: float, *, migrating: bool = False) -> Engine:
-    pool: dict[str, Any] = {"poolclass": NullPool} if migrating else {"pool_timeout": 10}
+    options: dict[str, Any] = {"poolclass": NullPool} if migrating else {"pool_timeout": 10}
+    options["hide_parameters"] = True  # labels and notes of people stay out of the log
     if url.get_backend_name() != "sqlite":
-        return _postgresql_engine(url, patience, pool)
-    engine = create_engine(url, **pool)
+        return _postgresql_engine(url, patience, options)
+    engine = create_engine(url, **options)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -205,9 +206,10 @@ def _engine(url: URL, patience: float, *, migrating: bool = False) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: URL, patience: float, pool: dict[str, Any]) -> Engine:
+def _postgresql_engine(url: URL, patience: float, options: dict[str, Any]) -> Engine:
+    # pre-ping: connections that a restart of the server cut are replaced without anybody noticing
     engine = create_engine(
-        url, pool_pre_ping=True, connect_args={"connect_timeout": PATIENCE_SECONDS}, **pool
+        url, pool_pre_ping=True, connect_args={"connect_timeout": PATIENCE_SECONDS}, **options
     )
 
     @event.listens_for(engine, "connect")

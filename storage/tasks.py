@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -19,6 +18,7 @@ from storage import schema
 from storage.store import Database
 
 MAX_LABEL = 64
+MAX_SHOWN = 20
 LIVE = schema.tasks.c.archived_at.is_(None)
 RESERVED_LABELS = (UNSURE, "(other)")
 """What a verdict says in the place of a label."""
@@ -132,7 +132,7 @@ class Tasks:
             if label in task.variants:
                 raise Conflict(f"{label} is a variant of {task.variants[label]}", label=label)
             if not task.open:
-                raise Unacceptable("label", label, f"one of {', '.join(task.labels)}")
+                raise Unacceptable("label", label, _one_of(task.labels))
             row = {"task_id": state.task_id, "label": label, "position": len(task.labels)}
             connection.execute(insert(schema.labels), row)
             return replace(task, labels=(*task.labels, label))
@@ -184,7 +184,15 @@ def clean_label(text: str) -> str:
 def check_label(labels: Collection[str], label: str) -> None:
     """Refuse what is not one of a task's labels."""
     if label not in labels:
-        raise Unacceptable("label", label, f"one of {', '.join(labels)}")
+        raise Unacceptable("label", label, _one_of(labels))
+
+
+def _one_of(labels: Collection[str]) -> str:
+    shown = sorted(labels)[:MAX_SHOWN]
+    more = f" and {len(labels) - MAX_SHOWN} more" if len(labels) > MAX_SHOWN else ""
+    return (
+        f"one of {', '.join(shown)}{more}" if shown else "no label yet: the task needs some first"
+    )
 
 
 def labels_of(connection: Connection, task_id: int) -> list[str]:

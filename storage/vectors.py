@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from domain import Unavailable
 from storage import schema
 from storage.store import Database
 
 LITTLE_ENDIAN = np.dtype("<f4")
-CHUNK = 10_000
-"""Vectors asked for at once: their bytes are held twice for a moment."""
+CHUNK = 4_000
+"""Vectors asked for at once; their bytes are held three times for a moment."""
 
 
 class Vectors:
@@ -71,23 +71,32 @@ class Vectors:
         Unavailable
             Vectors of this id have different lengths: the embedder changed and kept its id.
         """
-        table = schema.vectors.c
         wanted = list(dict.fromkeys(sha256s))
-        raw: dict[str, bytes] = {}
+        row_of = {sha256: row for row, sha256 in enumerate(wanted)}
+        found = np.zeros(len(wanted), np.bool_)
+        matrix = np.empty((len(wanted), 0), np.float32)
         with self._database.reading() as connection:
             for start in range(0, len(wanted), CHUNK):
-                some = self._database.among(table.sha256, wanted[start : start + CHUNK])
-                found = select(table.sha256, table.vector).where(
-                    table.embedder == embedder_id, some
-                )
-                raw.update((sha256, vector) for sha256, vector in connection.execute(found))
-        order = [sha256 for sha256 in sha256s if sha256 in raw]
-        lengths = {len(vector) for vector in raw.values()}
-        if len(lengths) > 1:
-            raise Unavailable(f"{embedder_id} has vectors of different lengths in the database")
-        joined = b"".join(raw[sha256] for sha256 in order)
-        matrix = np.frombuffer(joined, LITTLE_ENDIAN).reshape(len(order), -1 if order else 0)
-        return order, matrix.astype(np.float32)
+                some = self._select(embedder_id, wanted[start : start + CHUNK])
+                pairs = connection.execute(some).all()
+                if not pairs:
+                    continue
+                rows = [row_of[sha256] for sha256, _ in pairs]
+                vectors = _stack(embedder_id, [vector for _, vector in pairs])
+                if not found.any():  # only now is the length of a vector known
+                    matrix = np.empty((len(wanted), vectors.shape[1]), np.float32)
+                _check_length(embedder_id, vectors.shape[1], matrix.shape[1])
+                matrix[rows] = vectors
+                found[rows] = True
+        if found.all() and len(wanted) == len(sha256s):
+            return wanted, matrix
+        order = [sha256 for sha256 in sha256s if found[row_of[sha256]]]
+        return order, matrix[[row_of[sha256] for sha256 in order]]
+
+    def _select(self, embedder_id: str, sha256s: Sequence[str]) -> Select[str, bytes]:
+        table = schema.vectors.c
+        some = self._database.among(table.sha256, sha256s)
+        return select(table.sha256, table.vector).where(table.embedder == embedder_id, some)
 
     def count(self, embedder_id: str) -> int:
         """How many pictures have a vector of an embedder."""
@@ -95,3 +104,14 @@ class Vectors:
         with self._database.reading() as connection:
             counted = select(func.count()).where(table.embedder == embedder_id)
             return connection.execute(counted).scalar_one()
+
+
+def _stack(embedder_id: str, raw: Sequence[bytes]) -> NDArray[np.float32]:
+    for vector in raw:
+        _check_length(embedder_id, len(vector), len(raw[0]))
+    return np.frombuffer(b"".join(raw), LITTLE_ENDIAN).reshape(len(raw), -1)
+
+
+def _check_length(embedder_id: str, got: int, expected: int) -> None:
+    if got != expected:
+        raise Unavailable(f"{embedder_id} has vectors of different lengths in the database")
