@@ -1,0 +1,212 @@
+"""`python -m embeddings`: embed every sample that has no vector yet."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+DESCRIPTION = """Embed the samples of one task, or of all, that have no vector yet.
+
+Vectors are what training and answering work on. They belong to the embedder that made them:
+after ENCODER, CLIP_MODEL_NAME or CLIP_PRETRAINED has changed, run this again. It may be
+stopped or killed at any moment and goes on where it was; it may run several times at once,
+on one machine or on many with the same database and DATA_DIR. A picture that cannot be read is
+put aside with its reason and stops nothing."""
+
+EXAMPLES = """examples:
+  python -m embeddings                      everything that is missing
+  python -m embeddings --task smile         one task
+  python -m embeddings --batch 256          larger batches, for a GPU
+  python -m embeddings --json               the summary as JSON, for programs
+  ENCODER=clip CLIP_PRETRAINED=random CLIP_MODEL_NAME=ViT-S-32-alt python -m embeddings
+                                            an untrained CLIP, to try the way without a download
+
+exit codes: 0 every sample has a vector; 1 some pictures were put aside or left for later;
+2 wrong usage or settings, or the embedder or database does not work; 130 stopped by Ctrl-C
+"""
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: allowed: 1 or more")
+    return number
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m embeddings",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--task", metavar="T", help="one task; all of them when left out")
+    parser.add_argument(
+        "--workers", type=_positive, metavar="N", help="threads that decode; default: one a core"
+    )
+    parser.add_argument(
+        "--batch",
+        type=_positive,
+        metavar="N",
+        help="pictures embedded and committed together; default: CLIP_BATCH_SIZE",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    # before the imports below, which take a second: --help and a wrong option answer at once
+    ARGUMENTS = parse_arguments()
+
+# ruff: noqa: E402
+import json
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.table import Table
+
+from config import load_settings
+from domain import ExposrError, Task
+from embeddings.job import Aside, JobSummary, Pace, embed_missing
+from engine import Engine, open_engine
+from terminal import progress_bar
+
+DONE, SOME_LEFT, CANNOT, INTERRUPTED = 0, 1, 2, 130
+SHOWN = 10
+"""Pictures put aside that the table names; --json has them all."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
+    errors = Console(stderr=True)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=errors, show_path=False, show_time=False)],
+    )
+    summaries: list[JobSummary] = []
+    try:
+        with stopping_on_signals(errors) as stop:
+            finished = _embed_tasks(arguments, stop, summaries)
+    except KeyboardInterrupt:
+        finished = False
+    except ExposrError as error:
+        errors.print(escape(error.message), style="red", highlight=False)
+        return CANNOT
+    finally:
+        if arguments.json:
+            print(json.dumps({"tasks": [describe(s) for s in summaries]}, ensure_ascii=False))
+        elif summaries:
+            _print_table(summaries)
+    if not finished:
+        errors.print("Stopped. Nothing is lost: the same command goes on from here.")
+        return INTERRUPTED
+    return SOME_LEFT if any(s.quarantined or s.failed for s in summaries) else DONE
+
+
+def _embed_tasks(
+    arguments: argparse.Namespace, stop: threading.Event, summaries: list[JobSummary]
+) -> bool:
+    """Embed task by task, adding to `summaries`; False when stopped before the end."""
+    engine = open_engine(load_settings())
+    try:
+        tasks = _tasks(engine, arguments.task)
+        for task in tasks:
+            if stop.is_set():
+                break
+            summaries.append(_embed(engine, task, arguments, stop))
+    finally:
+        engine.close()
+    return len(summaries) == len(tasks) and not any(s.stopped for s in summaries)
+
+
+def _tasks(engine: Engine, name: str | None) -> list[Task]:
+    return [engine.store.tasks.get(name)] if name else engine.store.tasks.all()
+
+
+def _embed(
+    engine: Engine, task: Task, arguments: argparse.Namespace, stop: threading.Event
+) -> JobSummary:
+    embedder = engine.embedders[task.kind]
+    missing = len(engine.store.samples.missing_vectors(task.name, embedder.id))
+    pace = Pace(workers=arguments.workers, batch_size=arguments.batch, stop=stop.is_set)
+    with progress_bar(f"embed {task.name}", missing) as advance:
+        return embed_missing(
+            engine.store,
+            embedder,
+            task.name,
+            settings=engine.settings,
+            progress=advance,
+            pace=pace,
+        )
+
+
+@contextmanager
+def stopping_on_signals(console: Console) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C (or SIGTERM) into an event; the second one ends at once."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        console.print("Finishing the batch in flight; once more to end at once ...")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def describe(summary: JobSummary) -> dict[str, Any]:
+    """What one task's run did, JSON-ready."""
+    return {
+        "task": summary.task,
+        "embedder": summary.embedder,
+        "wanted": summary.wanted,
+        "embedded": summary.embedded,
+        "done_elsewhere": summary.done_elsewhere,
+        "quarantined": [_named(aside) for aside in summary.quarantined],
+        "failed": [_named(aside) for aside in summary.failed],
+        "left": summary.left,
+        "seconds": round(summary.seconds, 3),
+    }
+
+
+def _named(aside: Aside) -> dict[str, str]:
+    return {"sha256": aside.sha256, "reason": aside.reason, "message": aside.message}
+
+
+def _print_table(summaries: Sequence[JobSummary]) -> None:
+    console = Console()
+    table = Table("task", "embedder")
+    for heading in ("embedded", "put aside", "left", "pictures/s"):
+        table.add_column(heading, justify="right")
+    for s in summaries:
+        rate = f"{s.embedded / s.seconds:.1f}" if s.embedded else ""
+        counts = (s.embedded + s.done_elsewhere, len(s.quarantined), s.left)
+        table.add_row(escape(s.task), escape(s.embedder), *map(str, counts), rate)
+    console.print(table)
+    asides = [(s.task, aside) for s in summaries for aside in (*s.quarantined, *s.failed)]
+    for task, aside in asides[:SHOWN]:
+        fate = "left for later" if aside.keep else "put aside"
+        console.print(
+            f"{escape(task)}: {aside.sha256[:12]} {fate} ({aside.reason}): {escape(aside.message)}"
+        )
+    if len(asides) > SHOWN:
+        console.print(f"... and {len(asides) - SHOWN} more; --json has them all")
+
+
+if __name__ == "__main__":
+    sys.exit(main(ARGUMENTS))
