@@ -1,0 +1,133 @@
+"""Health: a known picture is really decoded, embedded and decided."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cache
+
+import numpy as np
+from flask import Response
+from numpy.typing import NDArray
+
+from classify import DEMO_REASON, decide_all
+from config import VERSION
+from domain import DEFAULT_TASK, ExposrError, Task, TaskKind, Unavailable
+from embeddings import Embedder
+from embeddings.images import decode, encode_png
+from engine import Engine
+from web.answers import answer
+from web.context import current_engine
+from web.errors import describe_briefly
+from web.payloads import ErrorDetail
+from web.payloads.service import Canary, EmbedderBody, HealthBody, SchedulerHealth, TaskHealth
+from web.payloads.tasks import task_body
+
+log = logging.getLogger(__name__)
+
+CANARY_SIDE = 96
+
+
+def health() -> Response:
+    """Whether the service answers, with what, and what is wrong.
+
+    503 when it could not answer a classify; `degraded` when it answers, but not as it should.
+    """
+    engine = current_engine()
+    embedders = {kind.value: embedder_body(e) for kind, e in engine.embedders.items()}
+    body = HealthBody(
+        status="ok",
+        embedder=embedders[TaskKind.AUTHENTICITY.value],
+        embedders=embedders,
+        tasks={},
+        canary=Canary(ok=False, ms=0.0),
+        scheduler=SchedulerHealth(last_run=None, next_run=None),
+        version=VERSION,
+        problems=[],
+        notes=[],
+    )
+    try:
+        _look(engine, body)
+    except ExposrError as error:
+        return _unavailable(body, error)
+    except Exception:  # whatever breaks here breaks a classify; health says so
+        log.exception("The canary failed")
+        return _unavailable(body, Unavailable("A known picture got no answer; the log says why."))
+    return answer(body)
+
+
+def embedder_body(embedder: Embedder) -> EmbedderBody:
+    """An embedder as the wire has it."""
+    return EmbedderBody(
+        id=embedder.id,
+        dim=embedder.dim,
+        device=embedder.device,
+        runtime=embedder.runtime,
+        reason=embedder.reason,
+    )
+
+
+def _unavailable(body: HealthBody, error: ExposrError) -> Response:
+    body.status = "unavailable"
+    body.problems = [error.message]
+    body.error = ErrorDetail.model_validate({**describe_briefly(error), "code": Unavailable.code})
+    return answer(body, 503)
+
+
+def _look(engine: Engine, body: HealthBody) -> None:
+    """Ask every task about the canary, the default task first and timed; fill in what is seen."""
+    tasks = sorted(engine.store.tasks.all(), key=lambda task: task.name != DEFAULT_TASK)
+    vectors: dict[TaskKind, NDArray[np.float32]] = {}
+    started = time.perf_counter()
+    for task in tasks:
+        if task.kind not in vectors:
+            vectors[task.kind] = _embed_canary(engine.embedders[task.kind])
+        problem = _problem(engine, task, vectors[task.kind])
+        if not body.canary.ok:
+            ms = (time.perf_counter() - started) * 1000
+            body.canary = Canary(ok=True, ms=round(ms, 3))
+        body.tasks[task.name] = _task_health(engine, task, problem)
+    for name, seen in body.tasks.items():
+        if seen.problem:
+            body.problems.append(f"{name}: {seen.problem}")
+        if seen.demo:
+            body.notes.append(f"{name}: {DEMO_REASON}")
+    body.status = "degraded" if body.problems else "ok"
+
+
+def _embed_canary(embedder: Embedder) -> NDArray[np.float32]:
+    vectors = embedder.embed([decode(canary())])
+    if vectors.shape != (1, embedder.dim) or not abs(np.linalg.norm(vectors) - 1) < 1e-3:
+        raise Unavailable(f"The embedder {embedder.id} gives no unit vector for a known picture.")
+    return vectors
+
+
+def _problem(engine: Engine, task: Task, vectors: NDArray[np.float32]) -> str | None:
+    """Why a task is not answered by its current version; None if it is, or was never taught."""
+    (decision,), version = decide_all(engine, task, engine.embedders[task.kind].id, vectors)
+    if version is None:
+        return None if engine.store.versions.current(task.name) is None else decision.reasons[0]
+    if not abs(sum(decision.probabilities.values()) - 1) < 1e-3:
+        raise Unavailable(f"The version {version.id} gives no probabilities for a known picture.")
+    return engine.learned.problem(task.name)
+
+
+def _task_health(engine: Engine, task: Task, problem: str | None) -> TaskHealth:
+    seen = task_body(engine, task)
+    return TaskHealth(
+        kind=seen.kind,
+        trained=seen.trained,
+        demo=seen.demo,
+        version=seen.version,
+        samples=seen.samples,
+        corrections=seen.corrections,
+        problem=problem,
+    )
+
+
+@cache
+def canary() -> bytes:
+    """The file of a small known picture."""
+    ramp = np.linspace(0, 255, CANARY_SIDE)
+    x, y = np.meshgrid(ramp, ramp)
+    return encode_png(np.stack([x, y, (x * 3 + y * 5) % 256], axis=-1).astype(np.uint8))

@@ -1,0 +1,89 @@
+"""The parts of a multipart body, in the order they came: files and text together."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from domain import Malformed
+from web.errors import TooLarge
+
+CHUNK = 64 * 1024
+IN_MEMORY = 1024 * 1024
+"""Bytes of one part kept in memory; what is longer waits in a temporary file."""
+HEADERS = 512 * 1024
+"""Bytes the decoder may hold back while it looks for the end of a part's headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part. `filename` is None for a text field."""
+
+    name: str
+    filename: str | None
+    file: IO[bytes]
+
+    def read(self) -> bytes:
+        """The whole content."""
+        self.file.seek(0)
+        return self.file.read()
+
+
+@contextmanager
+def parts(read: Callable[[int], bytes], *, most: int) -> Iterator[list[Part]]:
+    """Read this request's multipart body by `read`; its files are gone when the block ends.
+
+    Raises
+    ------
+    Malformed
+        The body is not what its header says.
+    TooLarge
+        More than `most` parts.
+    RequestEntityTooLarge
+        More bytes than the request may have.
+    """
+    boundary = request.mimetype_params.get("boundary", "")
+    if not boundary:
+        raise Malformed("The multipart body has no boundary in its Content-Type.")
+    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), HEADERS, max_parts=most)
+    found: list[Part] = []
+    try:
+        try:
+            _fill(found, decoder, read)
+        except ValueError as error:
+            raise Malformed(f"The multipart body cannot be read: {error}") from None
+        except RequestEntityTooLarge:
+            if len(found) < most:
+                raise
+            raise TooLarge(f"More than {most} parts.", allowed=most) from None
+        yield found
+    finally:
+        for part in found:
+            part.file.close()
+
+
+def _fill(found: list[Part], decoder: MultipartDecoder, read: Callable[[int], bytes]) -> None:
+    ended = False
+    while not ended:
+        chunk = read(CHUNK)
+        decoder.receive_data(chunk or None)
+        event = decoder.next_event()
+        while not isinstance(event, NeedData | Epilogue):
+            if isinstance(event, Field | File):
+                found.append(_start(event))
+            elif isinstance(event, Data):
+                found[-1].file.write(event.data)
+            event = decoder.next_event()
+        ended = isinstance(event, Epilogue) or not chunk
+
+
+def _start(event: Field | File) -> Part:
+    filename = event.filename if isinstance(event, File) else None
+    return Part(event.name or "", filename, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))

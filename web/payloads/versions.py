@@ -1,0 +1,140 @@
+"""Model versions: the current one, all of them, and the runs that made them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from domain import ModelVersion, Run, Task
+from engine import Engine
+from web.payloads import Payload
+
+
+class ModelBody(Payload):
+    """The current version and how good it is; nulls and empties where nothing is trained."""
+
+    task: str
+    trained: bool
+    demo: bool
+    version: str | None
+    classifier: str | None
+    embedder: str | None
+    trained_at: datetime | None
+    labels: list[str]
+    n_samples: dict[str, Any] = Field(description="By label and by source.")
+    metrics: dict[str, Any] = Field(
+        description="Held-out, cross-validated, per source, confusion matrix."
+    )
+    thresholds: dict[str, Any]
+    calibration: dict[str, Any]
+    card: dict[str, Any] = Field(description="Everything the version's card says.")
+    problem: str | None = Field(description="Why the current version cannot answer, if so.")
+
+
+class VersionBody(Payload):
+    """A saved model version."""
+
+    version: str
+    classifier: str
+    embedder: str
+    trained_at: datetime
+    demo: bool
+    current: bool
+
+
+class PromotionBody(Payload):
+    """When a version became the current one, and why."""
+
+    version: str
+    at: datetime
+    why: str
+
+
+class VersionsBody(Payload):
+    """All versions of a task, newest first, and which was live from when."""
+
+    task: str
+    current: str | None
+    versions: list[VersionBody]
+    promotions: list[PromotionBody]
+
+
+class RunBody(Payload):
+    """One training run."""
+
+    id: str
+    task: str
+    why: str
+    started_at: datetime
+    finished_at: datetime
+    counts: dict[str, Any]
+    metrics: dict[str, Any]
+    gate: str = Field(description="What the gate decided.")
+    reason: str
+    version: str | None
+
+
+def model_body(engine: Engine, task: Task) -> ModelBody:
+    """The current version of a task, by its card."""
+    version = engine.store.versions.current(task.name)
+    card: dict[str, Any] = dict(version.card) if version else {}
+    return ModelBody(
+        task=task.name,
+        trained=version is not None,
+        demo=version is not None and version.demo,
+        version=version.id if version else None,
+        classifier=version.classifier if version else None,
+        embedder=version.embedder if version else None,
+        trained_at=version.created_at if version else None,
+        labels=list(task.labels),
+        n_samples=card.get("n_samples") or {},
+        metrics=card.get("metrics") or {},
+        thresholds=card.get("thresholds") or {},
+        calibration=card.get("calibration") or {},
+        card=card,
+        problem=engine.learned.problem(task.name),
+    )
+
+
+def versions_body(engine: Engine, task: Task) -> VersionsBody:
+    """What the store knows of a task's versions."""
+    current = engine.store.versions.current(task.name)
+    name = current.id if current else None
+    return VersionsBody(
+        task=task.name,
+        current=name,
+        versions=[_version_body(v, name) for v in engine.store.versions.all(task.name)],
+        promotions=[
+            PromotionBody(version=p.version, at=p.at, why=p.why)
+            for p in engine.store.versions.promotions(task.name)
+        ],
+    )
+
+
+def _version_body(version: ModelVersion, current: str | None) -> VersionBody:
+    return VersionBody(
+        version=version.id,
+        classifier=version.classifier,
+        embedder=version.embedder,
+        trained_at=version.created_at,
+        demo=version.demo,
+        current=version.id == current,
+    )
+
+
+def run_body(run: Run) -> RunBody:
+    """One row of history."""
+    return RunBody(
+        id=run.id,
+        task=run.task,
+        why=run.why,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        counts=dict(run.counts),
+        metrics=dict(run.metrics),
+        gate=run.gate,
+        reason=run.reason,
+        version=run.version,
+    )

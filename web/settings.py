@@ -1,0 +1,61 @@
+"""The settings that may change while the service runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from flask import Flask, Response
+
+from config import RUNTIME_SETTINGS, with_overrides
+from domain import ExposrError, Unacceptable
+from engine import Engine
+from web.answers import answer
+from web.bodies import read_json
+from web.context import current_engine, current_settings, settings_of
+from web.payloads.service import config_document
+
+LOOK_AGAIN = 1.0
+"""Seconds between looks at what another process may have changed."""
+
+log = logging.getLogger(__name__)
+
+
+def show_config() -> Response:
+    """The settings that may change while the service runs."""
+    return answer(config_document(current_settings()))
+
+
+def change_config() -> Response:
+    """Change some of these settings.
+
+    They are checked as at start, kept over restarts and applied in every process.
+    """
+    changes = read_json()
+    if not isinstance(changes, dict) or not changes:
+        raise Unacceptable("body", changes, f"an object of {', '.join(RUNTIME_SETTINGS)}")
+    engine = current_engine()
+    settled = config_document(with_overrides(current_settings(), changes))
+    engine.store.overrides.write({key: settled[key] for key in changes})
+    return answer(settled)
+
+
+def follow_log_level(app: Flask, engine: Engine) -> None:
+    """Let `LOG_LEVEL` follow what any process was told, within a second."""
+    level = engine.settings.log_level
+    looked = time.monotonic()
+
+    @app.before_request
+    def _follow() -> None:
+        nonlocal level, looked
+        if time.monotonic() - looked < LOOK_AGAIN:
+            return
+        looked = time.monotonic()
+        try:
+            wanted = settings_of(engine).log_level
+        except ExposrError as error:  # the request itself will say what is wrong
+            log.warning("The log level could not be read: %s", error.message)
+            return
+        if wanted != level:
+            level = wanted
+            logging.getLogger().setLevel(wanted)

@@ -1,0 +1,117 @@
+"""Pictures in, verdicts out."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+from flask import Response, request
+
+from classify import classify
+from domain import DEFAULT_TASK, Malformed, NotFound, Unacceptable
+from web.answers import answer
+from web.batches import answer_each, open_picture
+from web.bodies import (
+    ENVELOPE_BYTES,
+    MOST_FIELDS,
+    checked,
+    content_of,
+    fetch_picture,
+    read_body,
+    read_json,
+    read_picture,
+)
+from web.context import current_engine
+from web.errors import TooLarge, UnsupportedMedia
+from web.multipart import parts
+from web.payloads.verdicts import BatchRequest, UrlRequest, verdict_document
+from web.tasks import known_task
+
+
+def classify_picture(task: str = DEFAULT_TASK) -> Response:
+    """Say which label a picture has.
+
+    The picture comes as a multipart part `image`, as a raw body with its own content type, as JSON
+    `{"url": ...}`, or as JSON `{"image": "data:image/...;base64,..."}`.
+    """
+    known_task(task)
+    return _verdict(task, read_picture(current_engine().settings))
+
+
+def predict(task: str) -> Response:
+    """The same as `classify`, under the name that teachable tasks use."""
+    return classify_picture(task)
+
+
+def classify_url(task: str = DEFAULT_TASK) -> Response:
+    """Fetch a picture from a URL and say which label it has."""
+    known_task(task)
+    url = checked(UrlRequest, read_json()).url
+    return _verdict(task, fetch_picture(url, current_engine().settings))
+
+
+def _verdict(task: str, data: bytes) -> Response:
+    engine = current_engine()
+    picture, ms = open_picture(data, engine.settings)
+    (verdict,) = classify(engine, task, [picture], decode_ms=[ms])
+    return answer(verdict_document(engine, verdict))
+
+
+def batch_classify(task: str = DEFAULT_TASK) -> Response:
+    """Answer for many pictures at once; a bad one spoils only its own answer.
+
+    They come as multipart parts `images`, or as JSON `{"urls": [...]}`.
+    """
+    known_task(task)
+    if request.mimetype == "multipart/form-data":
+        return _batch_of_files(task)
+    if request.is_json:
+        return _batch_of_urls(task)
+    raise UnsupportedMedia(
+        f"Content-Type: got {request.mimetype or 'none'!r}, allowed: multipart/form-data with "
+        "parts `images`, or application/json with `urls`"
+    )
+
+
+def _batch_of_files(task: str) -> Response:
+    engine = current_engine()
+    most = engine.settings.max_batch_images
+    request.max_content_length = engine.settings.max_batch_bytes + ENVELOPE_BYTES
+    with parts(read_body, most=most + MOST_FIELDS) as found:
+        images = [part for part in found if part.name == "images"]
+        if not images:
+            raise Malformed("There is no part named `images`.")
+        _check_count(len(images), most)
+        results = answer_each(engine, task, [partial(content_of, part) for part in images])
+    return answer({"results": results, "total_images": len(results)})
+
+
+def _batch_of_urls(task: str) -> Response:
+    engine = current_engine()
+    urls = checked(BatchRequest, read_json()).urls
+    _check_count(len(urls), engine.settings.max_batch_images)
+
+    def source(position: int) -> bytes:
+        url = urls[position]
+        if not isinstance(url, str):
+            raise Unacceptable(f"urls.{position}", url, "a URL")
+        return fetch_picture(url, engine.settings)
+
+    results = answer_each(engine, task, [partial(source, i) for i in range(len(urls))])
+    return answer({"results": results, "total_images": len(results)})
+
+
+def _check_count(count: int, most: int) -> None:
+    if count > most:
+        raise TooLarge(f"{count} pictures in one request, allowed: {most}.", allowed=most)
+
+
+def show_verdict(verdict_id: str, task: str | None = None) -> Response:
+    """A verdict given before."""
+    engine = current_engine()
+    if not re.fullmatch(r"[0-9a-f]{32}", verdict_id):
+        raise NotFound("There is no verdict of that id.")
+    verdict = engine.store.verdicts.get(verdict_id)
+    if task not in (None, verdict.task):
+        raise NotFound(f"There is no verdict of that id in the task {task}.")
+    return answer(verdict_document(engine, verdict))
