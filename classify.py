@@ -79,7 +79,7 @@ def decide(
     classes
         The labels the head knows.
     problem
-        Why no head can answer although one was trained.
+        Why the current version does not answer although one was trained.
     """
     if version is None or scores is None:
         even = {label: 1 / len(task.labels) for label in task.labels}
@@ -98,6 +98,8 @@ def decide(
     if task.kind is TaskKind.AUTHENTICITY:
         prediction, held_back = _accusation(best, confidence, version.card)
         reasons.extend(held_back)
+    if problem:
+        reasons.append(problem)
     reasons.extend(_cautions(version))
     return Decision(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))
 
@@ -243,7 +245,7 @@ def decide_all(
         return [decide(task, None, None, (), problem=problem) for _ in vectors], None
     version, head = known
     scores = head.predict_proba(vectors)
-    return [decide(task, version, row, head.classes) for row in scores], version
+    return [decide(task, version, row, head.classes, problem=problem) for row in scores], version
 
 
 # --- the command ---
