@@ -66,7 +66,7 @@ import logging
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -139,7 +139,8 @@ def _embed(
     embedder = engine.embedders[task.kind]
     missing = len(engine.store.samples.missing_vectors(task.name, embedder.id))
     pace = Pace(workers=arguments.workers, batch_size=arguments.batch, stop=stop.is_set)
-    with progress_bar(f"embed {task.name}", missing) as advance:
+    bar = progress_bar(f"embed {task.name}", missing) if missing else nullcontext(_no_bar)
+    with bar as advance:
         return embed_missing(
             engine.store,
             embedder,
@@ -148,6 +149,10 @@ def _embed(
             progress=advance,
             pace=pace,
         )
+
+
+def _no_bar(n: int) -> None:
+    """Show nothing where nothing is missing."""
 
 
 @contextmanager
@@ -190,7 +195,12 @@ def _named(aside: Aside) -> dict[str, str]:
 
 def _print_table(summaries: Sequence[JobSummary]) -> None:
     console = Console()
-    table = Table("task", "embedder")
+    if not any(s.wanted for s in summaries):
+        names = ", ".join(escape(s.task) for s in summaries)
+        console.print(f"Nothing to embed: every sample has its vector ({names}).")
+        return
+    table = Table("task")
+    table.add_column("embedder", overflow="fold")
     for heading in ("embedded", "put aside", "left", "pictures/s"):
         table.add_column(heading, justify="right")
     for s in summaries:

@@ -1,0 +1,238 @@
+"""`python -m embeddings`, as a process that can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import Settings
+from domain import NewSample, Split, TaskKind
+from embeddings.images import decode
+from storage import Store
+from tests import tiny_clip
+from tests.pictures import encode, photo
+
+ROOT = Path(__file__).resolve().parents[2]
+EMBEDDER = "builtin-authenticity:1"
+LIMIT = 60.0
+
+
+def environment(settings: Settings, **changes: str) -> dict[str, str]:
+    own = {"DATA_DIR": str(settings.data_dir), "ENCODER": "builtin", "COLUMNS": "120"}
+    return {**os.environ, **own, **changes}
+
+
+def run(settings: Settings, *options: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "embeddings", *options],
+        cwd=ROOT,
+        env=environment(settings, **changes),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+
+
+@contextmanager
+def started(settings: Settings, *options: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "embeddings", *options],
+        cwd=ROOT,
+        env=environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=LIMIT)
+
+
+def fill(store: Store, task: str, n: int, *, side: int = 200, seed: int = 0) -> list[str]:
+    names = []
+    for number in range(n):
+        data = encode(photo(seed + number, side, side), "JPEG")
+        picture = decode(data)
+        store.blobs.put(data)
+        new = NewSample("ai", "tests", picture.facts.sha256, Split.TRAIN)
+        assert store.samples.add(task, picture.facts, new)
+        names.append(picture.facts.sha256)
+    return names
+
+
+def wait_for_vectors(store: Store, n: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + LIMIT
+    while store.vectors.count(EMBEDDER) < n:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)  # between looks into the database
+
+
+def only_task(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    (task,) = json.loads(done.stdout)["tasks"]
+    return dict(task)
+
+
+def test_killed_half_way_it_goes_on_with_nothing_lost_and_nothing_embedded_twice(
+    settings: Settings, store: Store
+) -> None:
+    names = fill(store, "authenticity", 150)
+
+    with started(settings, "--batch", "5") as process:
+        wait_for_vectors(store, 20, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait(LIMIT)
+    kept = store.vectors.count(EMBEDDER)
+    before, rows_before = store.vectors.get(EMBEDDER, names)
+    resumed = run(settings, "--json")
+
+    assert 20 <= kept < len(names), "it was to be killed half way"
+    assert kept % 5 == 0, "a batch is committed whole or not at all"
+    assert resumed.returncode == 0, resumed.stderr
+    assert only_task(resumed)["embedded"] == len(names) - kept
+    assert store.vectors.count(EMBEDDER) == len(names)
+    assert (store.vectors.get(EMBEDDER, before)[1] == rows_before).all()
+    assert only_task(run(settings, "--json"))["wanted"] == 0
+
+
+def test_interrupted_it_finishes_its_batch_and_says_how_to_go_on(
+    settings: Settings, store: Store
+) -> None:
+    names = fill(store, "authenticity", 150)
+
+    with started(settings, "--batch", "5") as process:
+        wait_for_vectors(store, 10, process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
+
+    kept = store.vectors.count(EMBEDDER)
+    assert process.returncode == 130
+    assert kept % 5 == 0
+    assert 10 <= kept < len(names)
+    assert "the same command goes on" in err
+    assert "Traceback" not in err
+    assert re.search(rf"{kept} .* {len(names) - kept} ", out), out
+    assert only_task(run(settings, "--json"))["embedded"] == len(names) - kept
+
+
+def test_two_at_once_end_well_and_every_picture_has_its_vector(
+    settings: Settings, store: Store
+) -> None:
+    names = fill(store, "authenticity", 60)
+
+    with started(settings, "--json", "--batch", "4") as one:
+        with started(settings, "--json", "--batch", "4") as two:
+            results = [process.communicate(timeout=LIMIT) for process in (one, two)]
+
+    assert (one.returncode, two.returncode) == (0, 0), results
+    assert store.vectors.get(EMBEDDER, names)[0] == names
+    settled = [json.loads(out)["tasks"][0] for out, _ in results]
+    assert all(task["embedded"] + task["done_elsewhere"] == task["wanted"] for task in settled)
+
+
+def test_all_tasks_or_one_and_the_table_tells(settings: Settings, store: Store) -> None:
+    store.tasks.create("letters", TaskKind.DRAWING, ["ai"], open=True)
+    fill(store, "authenticity", 3)
+    fill(store, "letters", 4, seed=50)
+
+    one = run(settings, "--task", "letters")
+    rest = run(settings)
+    nothing = run(settings)
+
+    assert one.returncode == rest.returncode == nothing.returncode == 0
+    assert "builtin-drawing:1" in one.stdout
+    assert "authenticity" not in one.stdout
+    assert re.search(r"authenticity .*builtin-authenticity:1 .* 3 ", rest.stdout)
+    assert "Nothing to embed" in nothing.stdout
+
+
+def test_bad_pictures_are_named_and_change_the_exit_code(settings: Settings, store: Store) -> None:
+    names = fill(store, "authenticity", 6)
+    store.blobs.path(names[1]).write_bytes(b"\xff\xd8\xff broken")
+    store.blobs.path(names[4]).unlink()
+
+    first = run(settings, "--json")
+    second = run(settings)
+
+    assert first.returncode == 1
+    task = only_task(first)
+    assert {(a["sha256"], a["reason"]) for a in task["quarantined"]} == {
+        (names[1], "corrupt"),
+        (names[4], "missing"),
+    }
+    assert (task["embedded"], task["left"]) == (4, 0)
+    assert second.returncode == 0, "what was put aside once is not looked at again"
+
+
+def test_the_table_names_what_was_put_aside(settings: Settings, store: Store) -> None:
+    names = fill(store, "authenticity", 2)
+    store.blobs.path(names[0]).unlink()
+
+    done = run(settings)
+
+    assert names[0][:12] in done.stdout
+    assert "missing" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "said"),
+    [
+        (["--task", "nope"], {}, "nope"),
+        (["--batch", "0"], {}, "--batch"),
+        ([], {"ENCODER": "bultin"}, "ENCODER=bultin"),
+        ([], {"ENCODER": "clip", "CLIP_PRETRAINED": "no/such.pt"}, "CLIP_PRETRAINED"),
+    ],
+)
+def test_wrong_usage_is_said_plainly(
+    settings: Settings, options: list[str], changes: dict[str, str], said: str
+) -> None:
+    done = run(settings, *options, **changes)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_tiny_clip_goes_the_whole_way(settings: Settings, store: Store, tmp_path: Path) -> None:
+    names = fill(store, "authenticity", 5)
+    config = tiny_clip.write_config(tmp_path)
+    clip = {"ENCODER": "clip", "CLIP_MODEL_NAME": str(config), "CLIP_PRETRAINED": "random"}
+
+    done = run(settings, "--json", **clip)
+
+    task = only_task(done)
+    assert (done.returncode, task["embedded"]) == (0, 5)
+    assert store.vectors.get(task["embedder"], names)[1].shape == (5, tiny_clip.DIM)
+
+
+def test_help_teaches_without_loading_what_it_does_not_need() -> None:
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['embeddings', '--help']\n"
+        "try:\n"
+        "    runpy.run_module('embeddings', run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "heavy = {'torch', 'open_clip', 'sqlalchemy', 'sklearn', 'engine'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout
+    assert "exit codes:" in done.stdout
