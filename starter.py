@@ -24,8 +24,8 @@ from train import train
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
-SIDE = 256
-"""Pixels a side of every picture of the lesson, so that size cannot give a label away."""
+SIDES = (256, 320, 400)
+"""Pixels a side of the lesson's pictures, drawn alike for both labels: size tells nothing."""
 CROPS = 6
 VARIANTS = 15
 TRAINING_SECONDS = 10.0
@@ -88,16 +88,16 @@ def lesson(seed: int = 0) -> Iterator[tuple[str, str, Pixels]]:
     Yields
     ------
     tuple[str, str, NDArray[np.uint8]]
-        Label, family (crops of one photograph are one) and (SIDE, SIDE, 3) pixels in [0, 255].
+        Label, family (crops of one photograph are one) and (side, side, 3) pixels in [0, 255].
     """
     rng = np.random.default_rng(seed)
     for name, photograph in photographs():
         for _ in range(CROPS):
-            yield "real", f"starter-{name}", _crop(photograph, rng)
+            yield "real", f"starter-{name}", _crop(photograph, int(rng.choice(SIDES)), rng)
     for compute in COMPUTED:
         for variant in range(VARIANTS):
             family = f"starter-{compute.__name__}-{variant}"
-            yield "ai", family, _to_pixels(compute(rng))
+            yield "ai", family, _to_pixels(compute(int(rng.choice(SIDES)), rng))
 
 
 def photographs() -> Iterator[tuple[str, Pixels]]:
@@ -112,22 +112,22 @@ def photographs() -> Iterator[tuple[str, Pixels]]:
         yield name.removesuffix(".jpg"), np.asarray(load_sample_image(name))
 
 
-def _crop(photograph: Pixels, rng: np.random.Generator) -> Pixels:
-    """A square part at least SIDE wide where the photograph allows, scaled to SIDE."""
+def _crop(photograph: Pixels, scaled_to: int, rng: np.random.Generator) -> Pixels:
+    """A square part of a photograph; every second one as it is, the others scaled."""
     height, width = photograph.shape[:2]
     largest = min(height, width)
-    side = int(rng.integers(min(SIDE, largest), largest + 1))
+    side = int(rng.integers(min(SIDES[0], largest), largest + 1))
     top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
     part = np.ascontiguousarray(photograph[top : top + side, left : left + side])
-    return resize(part, SIDE, SIDE)
+    return part if rng.random() < 0.5 else resize(part, scaled_to, scaled_to)
 
 
 def _to_pixels(values: Floats) -> Pixels:
     return (np.clip(values, 0, 1) * 255).round().astype(np.uint8)
 
 
-def _grid() -> tuple[Floats, Floats]:
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / (SIDE - 1)
+def _grid(side: int) -> tuple[Floats, Floats]:
+    y, x = np.mgrid[0:side, 0:side] / (side - 1)
     return x * 2 - 1, y * 2 - 1
 
 
@@ -138,27 +138,27 @@ def _coloured(values: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(0.5 + 0.5 * np.cos(turns))
 
 
-def _noise(rng: np.random.Generator, steepness: float) -> Floats:
-    """(SIDE, SIDE) noise in [0, 1] whose amplitude falls with frequency as f ** -steepness."""
-    frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None, :])
+def _noise(side: int, rng: np.random.Generator, steepness: float) -> Floats:
+    """(side, side) noise in [0, 1] whose amplitude falls with frequency as f ** -steepness."""
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None, :])
     frequency[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.standard_normal((SIDE, SIDE))) * frequency**-steepness
-    values = np.fft.irfft2(spectrum, (SIDE, SIDE))
+    spectrum = np.fft.rfft2(rng.standard_normal((side, side))) * frequency**-steepness
+    values = np.fft.irfft2(spectrum, (side, side))
     return np.asarray((values - values.min()) / np.ptp(values))
 
 
-def clouds(rng: np.random.Generator) -> Floats:
+def clouds(side: int, rng: np.random.Generator) -> Floats:
     """Fractal noise under a palette."""
-    return _coloured(_noise(rng, rng.uniform(1.2, 2.2)), rng)
+    return _coloured(_noise(side, rng, rng.uniform(1.2, 2.2)), rng)
 
 
-def julia(rng: np.random.Generator) -> Floats:
+def julia(side: int, rng: np.random.Generator) -> Floats:
     """A Julia set, coloured by escape time."""
-    x, y = _grid()
+    x, y = _grid(side)
     z = (x + 1j * y) * rng.uniform(0.8, 1.5)
     turn = rng.uniform(0, 2 * np.pi)
     c = 0.7885 * np.exp(1j * turn)
-    escaped = np.zeros((SIDE, SIDE))
+    escaped = np.zeros((side, side))
     for _ in range(48):
         inside = np.abs(z) < 4
         z[inside] = z[inside] ** 2 + c
@@ -166,9 +166,9 @@ def julia(rng: np.random.Generator) -> Floats:
     return _coloured(np.sqrt(escaped / 48), rng)
 
 
-def spheres(rng: np.random.Generator) -> Floats:
+def spheres(side: int, rng: np.random.Generator) -> Floats:
     """Shaded balls before a gradient."""
-    x, y = _grid()
+    x, y = _grid(side)
     top, bottom = rng.random(3), rng.random(3)
     picture = top + (bottom - top) * ((y + 1) / 2)[..., None]
     light = np.array([-0.5, -0.6, 0.62])
@@ -183,9 +183,9 @@ def spheres(rng: np.random.Generator) -> Floats:
     return picture
 
 
-def mosaic(rng: np.random.Generator) -> Floats:
+def mosaic(side: int, rng: np.random.Generator) -> Floats:
     """Cells around random points, each of one colour that fades from its middle."""
-    x, y = _grid()
+    x, y = _grid(side)
     points = rng.uniform(-1.1, 1.1, (int(rng.integers(12, 60)), 2))
     distance = np.hypot(x[..., None] - points[:, 0], y[..., None] - points[:, 1])
     colours = rng.random((len(points), 3))
@@ -193,31 +193,31 @@ def mosaic(rng: np.random.Generator) -> Floats:
     return np.asarray(colours[distance.argmin(axis=2)] * fade[..., None])
 
 
-def ripples(rng: np.random.Generator) -> Floats:
+def ripples(side: int, rng: np.random.Generator) -> Floats:
     """Waves from several points that add up."""
-    x, y = _grid()
-    total = np.zeros((SIDE, SIDE))
+    x, y = _grid(side)
+    total = np.zeros((side, side))
     for _ in range(int(rng.integers(2, 6))):
         cx, cy = rng.uniform(-1.5, 1.5, 2)
         total += np.sin(np.hypot(x - cx, y - cy) * rng.uniform(5, 40))
     return _coloured(total / 8, rng)
 
 
-def hills(rng: np.random.Generator) -> Floats:
+def hills(side: int, rng: np.random.Generator) -> Floats:
     """Layers of hills that pale with distance, under a gradient sky."""
-    _, y = _grid()
+    _, y = _grid(side)
     sky, ground = rng.uniform(0.5, 1, 3), rng.uniform(0, 0.5, 3)
     picture = np.asarray(sky * (0.75 + 0.25 * y)[..., None])
     layers = int(rng.integers(3, 7))
     for layer in range(layers):
-        ridge = _noise(rng, 1.8)[SIDE // 2] * 0.8 - 0.6 + layer * 1.2 / layers
+        ridge = _noise(side, rng, 1.8)[side // 2] * 0.8 - 0.6 + layer * 1.2 / layers
         near = (layer + 1) / layers
         colour = sky * (1 - near) + ground * near
         picture = np.where((y > ridge)[..., None], colour, picture)
     return picture
 
 
-COMPUTED: tuple[Callable[[np.random.Generator], Floats], ...] = (
+COMPUTED: tuple[Callable[[int, np.random.Generator], Floats], ...] = (
     clouds,
     julia,
     spheres,
