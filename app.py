@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   curl -F image=@photo.jpg http://127.0.0.1:5000/classify
   API_PORT=8080 WEB_WORKERS=2 python app.py      another port, two processes
   API_HOST=0.0.0.0 ADMIN_KEY=... API_KEY=... python app.py    reachable from other machines
+  python app.py --prepare                        make the database and the demonstration, then stop
   gunicorn "app:create_app()"                    under a gunicorn of your own
 
 exit codes: 0 stopped when asked to; 2 wrong usage or settings; others come from gunicorn
@@ -32,6 +33,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--host", help="address to bind; wins over API_HOST")
     parser.add_argument("--port", type=int, help="port to bind; wins over API_PORT")
+    parser.add_argument(
+        "--prepare", action="store_true", help="do what a first start does, without serving"
+    )
     return parser.parse_args(argv)
 
 
@@ -42,13 +46,14 @@ if __name__ == "__main__":
 # ruff: noqa: E402
 import atexit
 import logging
-import multiprocessing
+import subprocess
+from pathlib import Path
 
 from flask import Flask
 
 import starter
 from config import Settings, load_settings
-from domain import ExposrError
+from domain import DEFAULT_TASK, ExposrError
 from engine import Engine, open_engine
 from web import register
 from web.server import Box
@@ -77,11 +82,18 @@ def create_app(engine: Engine | None = None) -> Flask:
     if engine is None:
         settings = load_settings()
         start_logging(settings)
-        engine = open_engine(settings)
-        atexit.register(engine.close)
+        engine = opened(settings)
     app = Flask("web")
     register(app, engine)
     return app
+
+
+def opened(settings: Settings) -> Engine:
+    """An engine that closes with the process and has its first model in memory."""
+    engine = open_engine(settings)
+    atexit.register(engine.close)
+    engine.learned.head(DEFAULT_TASK)
+    return engine
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -89,18 +101,34 @@ def main(arguments: argparse.Namespace) -> int:
     asked = {"api_host": arguments.host, "api_port": arguments.port}
     try:
         settings = load_settings(**{key: v for key, v in asked.items() if v is not None})
+        start_logging(settings)
+        if arguments.prepare:
+            starter.ensure(settings)
+            return 0
     except ExposrError as error:
         print(error.message, file=sys.stderr)
         return WRONG_SETTINGS
-    start_logging(settings)
-    code = make_starter_lesson(settings)
-    if code:
-        return code
+    if not prepare(settings):
+        return WRONG_SETTINGS
     if settings.api_debug:
-        _open(settings).run(settings.api_host, settings.api_port, debug=True, use_debugger=False)
-        return 0
-    Box(settings, lambda: _open(settings)).run()
+        app = create_app(opened(settings))
+        app.run(settings.api_host, settings.api_port, debug=True, use_debugger=False)
+    else:
+        Box(settings, lambda: _app_of_worker(settings)).run()
     return 0
+
+
+def prepare(settings: Settings) -> bool:
+    """Do what a first start does; False if the service could not start either.
+
+    In a process of its own: the threads of numerical libraries do not survive the forks to come.
+    """
+    itself = [sys.executable, str(Path(__file__).resolve()), "--prepare"]
+    address = ["--host", settings.api_host, "--port", str(settings.api_port)]
+    code = subprocess.run([*itself, *address], check=False).returncode  # noqa: S603 -- this file
+    if code not in (0, WRONG_SETTINGS):
+        log.error("The first start's lesson failed; serving goes on without it.")
+    return code != WRONG_SETTINGS
 
 
 def start_logging(settings: Settings) -> None:
@@ -110,42 +138,19 @@ def start_logging(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log whole URLs
+    for wordy in ("alembic", "httpx", "matplotlib"):  # httpx would log whole URLs
+        logging.getLogger(wordy).setLevel(logging.WARNING)
     journal = logging.getLogger("exposr.access")
     journal.addHandler(logging.StreamHandler(sys.stdout))
     journal.propagate = False
 
 
-def make_starter_lesson(settings: Settings) -> int:
-    """Make the demonstration lesson where nothing is trained; returns an exit code.
-
-    In a process of its own: threads of the numerical libraries do not survive the forks to come.
-    """
-    process = multiprocessing.get_context("spawn").Process(target=_teach, args=(settings,))
-    process.start()
-    process.join()
-    return process.exitcode or 0
-
-
-def _teach(settings: Settings) -> None:
-    start_logging(settings)
+def _app_of_worker(settings: Settings) -> Flask:
     try:
-        starter.ensure(settings)
-    except ExposrError as error:
-        print(error.message, file=sys.stderr)
-        sys.exit(WRONG_SETTINGS)
-    except Exception:  # serving must not depend on a demonstration
-        log.exception("The demonstration lesson failed; serving goes on without it")
-
-
-def _open(settings: Settings) -> Flask:
-    try:
-        engine = open_engine(settings)
+        return create_app(opened(settings))
     except ExposrError as error:
         log.error("%s", error.message)
         sys.exit(CANNOT_LOAD)
-    atexit.register(engine.close)
-    return create_app(engine)
 
 
 if __name__ == "__main__":

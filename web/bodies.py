@@ -39,15 +39,20 @@ def read_body(size: int = -1) -> bytes:
 
     Raises
     ------
+    RequestEntityTooLarge
+        It is longer than this request may be.
     Malformed
         The client broke off, or what it sends is not chunked as it says.
     """
     try:
-        return request.stream.read(size)
+        data = request.stream.read(size)
     except RequestEntityTooLarge:
         raise
     except Exception as error:  # every server has errors of its own for a broken body
         raise Malformed("The body cannot be read to its end.") from error
+    if size < 0 and len(data) >= (request.max_content_length or JSON_BYTES):
+        raise RequestEntityTooLarge  # a chunked body stops there without a word
+    return data
 
 
 def read_json() -> Any:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
 from config import Settings
 from domain import TaskKind
 from engine import Engine
-from tests.pictures import encode
 from tests.scraper.servers import answer, serving
 from tests.web.service import (
     CountingEmbedder,
@@ -23,6 +21,7 @@ from tests.web.service import (
     jpeg,
     reopened,
 )
+from web import batches
 from web.payloads.verdicts import BatchBody
 
 
@@ -81,13 +80,15 @@ def test_the_same_picture_twice_is_embedded_once_and_answered_twice(engine: Engi
     assert len({r["id"] for r in results}) == 2
 
 
-def test_large_pictures_are_embedded_in_groups_that_fit_in_memory(engine: Engine) -> None:
+def test_large_pictures_are_embedded_in_groups_that_fit_in_memory(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "GROUP_PIXELS", 6 * 96 * 64)
     embedder, client = counting(engine)
-    files = [encode(np.full((3000, 3000, 3), shade, np.uint8), "PNG") for shade in range(7)]
-    parts = body(*[("images", "a.png", data) for data in files])
-    results = client.post("/batch_classify", **parts).get_json()["results"]
+    parts = [file(jpeg(seed, 96, 64 + seed)) for seed in range(7)]
+    results = client.post("/batch_classify", data={"images": parts}).get_json()["results"]
     assert embedder.batches == [6, 1]
-    assert [r["image"]["width"] for r in results] == [3000] * 7
+    assert [r["image"]["height"] for r in results] == [64 + seed for seed in range(7)]
 
 
 @pytest.mark.parametrize(

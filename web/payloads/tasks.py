@@ -17,7 +17,7 @@ class NewTask(Payload):
     name: StrictStr = Field(
         description="1 to 64 of a-z, 0-9, - and _.", examples=["kannada-letters"]
     )
-    labels: list[StrictStr] = Field([], examples=[["ಅ", "ಆ"]])
+    labels: list[StrictStr] = Field([], max_length=10_000, examples=[["ಅ", "ಆ"]])
     kind: TaskKind = Field(TaskKind.PHOTO, description="Which sort of picture; picks the embedder.")
     open: StrictBool | None = Field(
         None, description="Whether new labels may be taught; left out: if no labels are given."
