@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -195,7 +196,8 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         """The database in use, `sqlite:///DATA_DIR/exposr.db` unless DATABASE_URL says other."""
-        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'exposr.db'}"
+        file = self.data_dir.absolute() / "exposr.db"
+        return self.database_url or f"sqlite:///{quote(str(file))}"  # a path may hold ? and %
 
     @model_validator(mode="after")
     def _closed_in_public(self) -> Self:

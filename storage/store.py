@@ -33,7 +33,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    StatementError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -241,6 +247,10 @@ def _said_plainly() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         log.exception("The database does not answer")
         raise Unavailable("The database does not answer now; the log says why") from error
+    except StatementError as error:
+        if isinstance(error, DBAPIError) or error.orig is None:
+            raise
+        raise error.orig from None  # a value that our own column types refused
 
 
 def _place(url: URL) -> str:

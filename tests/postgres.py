@@ -59,8 +59,15 @@ class Server:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
         return name
 
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """The DATABASE_URL of a new database, dropped at the end, whoever is still connected."""
+        name = self.make_database(template)
+        yield self.url(name)
+        self.drop_database(name)
+
     def drop_database(self, name: str) -> None:
-        """Drop it, whoever is still connected."""
+        """Drop it under the feet of whoever is connected."""
         with self.connect() as connection:
             connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 

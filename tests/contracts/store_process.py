@@ -1,0 +1,62 @@
+"""A process that uses a store, told what to do on its command line; the suites start it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from config import load_settings
+from storage import Store, open_store
+from tests.contracts.stores import facts, new, sha
+
+TASK = "authenticity"
+
+
+def append(store: Store, person: str, n: int) -> None:
+    """Write n corrections; say the number of each one that is acknowledged."""
+    for i in range(n):
+        row = store.corrections.append(
+            TASK, sha(f"{person} {i}"), "ai", person, idempotency_key=f"{person} {i}"
+        )
+        print(row.seq, flush=True)
+
+
+def add(store: Store, person: str, n: int) -> None:
+    """Add n pictures with bytes, sample and vector; say the sha256 of each acknowledged one."""
+    for i in range(n):
+        data = f"{person} {i}".encode() * 1000
+        name = store.blobs.put(data)
+        store.samples.add(TASK, facts(f"{person} {i}"), new())
+        store.vectors.put("e", [sha(f"{person} {i}")], np.full((1, 8), i, np.float32))
+        print(name, sha(f"{person} {i}"), flush=True)
+
+
+def hold(store: Store, person: str, n: int) -> None:
+    """Stop in the middle of a correction, holding the lock, until killed."""
+    del n
+    with store.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE task_state SET corrections = 99, counter = 99")
+        print("holding", flush=True)
+        sys.stdin.readline()
+    del person
+
+
+def main() -> None:
+    folder, url, verb, person, n = sys.argv[1:]
+    settings = load_settings(_env_file=None, data_dir=Path(folder), database_url=url)
+    if verb != "open":
+        store = open_store(settings)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    if verb == "open":
+        store = open_store(settings)
+        print(len(store.tasks.all()), flush=True)
+    else:
+        {"append": append, "add": add, "hold": hold}[verb](store, person, int(n))
+    store.close()
+
+
+if __name__ == "__main__":
+    main()

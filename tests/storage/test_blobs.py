@@ -1,0 +1,121 @@
+"""Picture files: whole or not there, on the disk before anybody is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from domain import NotFound
+from storage.blobs import Blobs
+
+DATA = os.urandom(100_000)
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "pictures"
+
+
+@pytest.fixture
+def blobs(folder: Path) -> Blobs:
+    return Blobs(folder)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_bytes_come_back_under_their_sha256(blobs: Blobs, folder: Path) -> None:
+    assert blobs.put(DATA) == SHA256
+    assert blobs.get(SHA256) == DATA
+    assert blobs.path(SHA256).read_bytes() == DATA
+    assert files(folder) == [f"{SHA256[:2]}/{SHA256[2:4]}/{SHA256}"]
+
+
+def test_no_bytes_at_all_are_bytes_too(blobs: Blobs) -> None:
+    assert blobs.get(blobs.put(b"")) == b""
+
+
+def test_putting_again_writes_nothing(blobs: Blobs, folder: Path) -> None:
+    blobs.put(DATA)
+    before = blobs.path(SHA256).stat()
+    assert blobs.put(DATA) == SHA256
+    assert blobs.path(SHA256).stat() == before
+    assert len(files(folder)) == 1
+
+
+def test_what_is_not_kept_is_not_found(blobs: Blobs) -> None:
+    assert not blobs.exists(SHA256)
+    with pytest.raises(NotFound):
+        blobs.get(SHA256)
+    blobs.put(DATA)
+    assert blobs.exists(SHA256)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
+def test_what_is_no_sha256_names_no_file(blobs: Blobs, name: str) -> None:
+    for ask in (blobs.get, blobs.exists, blobs.path):
+        with pytest.raises(NotFound):
+            ask(name)
+
+
+def test_failed_write_leaves_nothing_behind(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            blobs.put(DATA)
+    assert files(folder) == []
+    assert blobs.get(blobs.put(DATA)) == DATA
+
+
+def test_file_and_folders_are_on_the_disk_before_anybody_is_told(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file before its rename, and every folder that got a new entry after it."""
+    order: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(descriptor: int) -> None:
+        order.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    def noted_replace(source: str, target: Path) -> None:
+        order.append(f"rename {Path(source).name}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    blobs.put(DATA)
+    renamed = next(i for i, what in enumerate(order) if what.startswith("rename "))
+    assert Path(order[renamed - 1]).name == order[renamed].removeprefix("rename ")
+    assert order[renamed + 1] == str(blobs.path(SHA256).parent)
+    made = [folder.parent.parent, folder.parent, folder, folder / SHA256[:2]]
+    assert set(map(str, made)) <= set(order)
+
+
+def test_threads_that_put_the_same_bytes_agree(blobs: Blobs, folder: Path) -> None:
+    answers: list[str] = []
+    threads = [threading.Thread(target=lambda: answers.append(blobs.put(DATA))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [SHA256] * 8
+    assert blobs.get(SHA256) == DATA
+    assert len(files(folder)) == 1
+
+
+def test_others_may_read_a_picture_file_but_not_change_it(blobs: Blobs) -> None:
+    blobs.put(DATA)
+    assert stat.S_IMODE(blobs.path(SHA256).stat().st_mode) == 0o644
