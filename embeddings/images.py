@@ -242,7 +242,7 @@ def _refusal(data: bytes, error: Exception) -> BadImage:
     text = str(error).lower()
     if isinstance(error, Image.DecompressionBombError | MemoryError):
         return BadImage(BadImageReason.TOO_MANY_PIXELS, "The picture is too large to decode.")
-    if isinstance(error, UnidentifiedImageError) and not _claims_accepted_format(data):
+    if isinstance(error, UnidentifiedImageError) and not looks_like_picture(data):
         return BadImage(
             BadImageReason.UNSUPPORTED_FORMAT, f"Not a picture we accept, allowed: {ACCEPTED}."
         )
@@ -251,18 +251,21 @@ def _refusal(data: bytes, error: Exception) -> BadImage:
     return BadImage(BadImageReason.CORRUPT, "The file is damaged and cannot be decoded.")
 
 
-def _claims_accepted_format(data: bytes) -> bool:
+def looks_like_picture(head: bytes) -> bool:
+    """Whether a file's first twelve bytes or more claim a format that is accepted."""
     return (
-        data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM"))
-        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-        or isobmff.is_picture(data)
+        head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"BM"))
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+        or isobmff.is_picture(head)
     )
 
 
 # --- pixels in and out, for rooms that may not touch Pillow ---
 
 
-def resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+def resize(
+    pixels: NDArray[np.uint8], width: int, height: int, *, gap: float = 3.0
+) -> NDArray[np.uint8]:
     """Scale antialiased (bicubic).
 
     Parameters
@@ -271,6 +274,8 @@ def resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
         (h, w, 3) or (h, w), uint8.
     width, height
         The new size, pixels.
+    gap
+        Whole blocks are averaged first while `gap` times the new size is left: less is faster.
 
     Returns
     -------
@@ -278,7 +283,7 @@ def resize(pixels: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uin
         (height, width, 3) or (height, width).
     """
     image = Image.fromarray(pixels)
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=gap))
 
 
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

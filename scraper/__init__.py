@@ -1,1 +1,1 @@
-"""Where pictures come from: folders and URLs."""
+"""Where pictures come from: folders on this machine, and URLs."""

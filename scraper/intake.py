@@ -1,0 +1,173 @@
+"""Taking single pictures into a task: decoded, told from what is there, grouped into families."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import ChainMap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Protocol
+
+from config import Settings
+from domain import NewSample, PictureFacts, Sample, Task
+from embeddings.images import Limits, decode
+from scraper.families import Families, split_of
+from scraper.folders import normal
+from storage import Store
+
+
+class Collection(Protocol):
+    """What taking pictures in needs of an engine."""
+
+    @property
+    def settings(self) -> Settings:
+        """For the limits of decoding."""
+
+    @property
+    def store(self) -> Store:
+        """Where pictures go."""
+
+
+class Outcome(StrEnum):
+    """What became of one picture."""
+
+    KEPT = "kept"
+    NEAR_DUPLICATE = "near_duplicate"
+    DUPLICATE = "duplicate"
+    CONTRADICTED = "contradicted"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is said of a picture that is offered."""
+
+    label: str
+    source: str
+    license: str = ""
+    author: str = ""
+    page_url: str = ""
+
+
+class Intake:
+    """Takes pictures into one task. `read` is for any thread, `take` for one."""
+
+    def __init__(self, collection: Collection, task: Task, *, demo: bool = False) -> None:
+        self._store = collection.store
+        self._limits = Limits.of(collection.settings)
+        self._task = task
+        self._demo = demo
+        samples = self._store.samples.all(task.name, demo=demo)
+        self._labels = {sample.sha256: sample.label for sample in samples}
+        self.families = Families.of(task.kind, samples)
+
+    def read(self, data: bytes) -> PictureFacts | str:
+        """Decode a picture and put its bytes on the disk.
+
+        Returns
+        -------
+        PictureFacts or str
+            Only the sha256 of a picture that the task has already: it is not decoded again.
+
+        Raises
+        ------
+        BadImage
+            It cannot be decoded.
+        """
+        sha256 = hashlib.sha256(data).hexdigest() if len(data) <= self._limits.max_bytes else ""
+        if sha256 in self._labels:
+            return sha256
+        facts = decode(data, self._limits).facts
+        self._store.blobs.put(data)
+        return facts
+
+    def take(
+        self, offers: Sequence[tuple[PictureFacts | str, Offer]]
+    ) -> list[tuple[Outcome, Sample | None]]:
+        """Store what is new of pictures that were read, in one transaction.
+
+        Returns
+        -------
+        list[tuple[Outcome, Sample or None]]
+            What became of each; the sample where one was stored.
+        """
+        outcomes: list[tuple[Outcome, Sample | None]] = []
+        new: list[tuple[PictureFacts, NewSample]] = []
+        places: list[int] = []
+        labels = ChainMap({}, self._labels)  # what is new counts once it is stored
+        for place, (read, offer) in enumerate(offers):
+            sha256 = read if isinstance(read, str) else read.sha256
+            stored = labels.get(sha256)
+            if stored is not None or isinstance(read, str):
+                outcomes.append((_same_picture(stored, offer.label), None))
+                continue
+            outcome, family = self._family(read)
+            outcomes.append((outcome, None))
+            new.append((read, self._sample(offer, family)))
+            places.append(place)
+            labels[sha256] = offer.label
+        samples = self._add(new)
+        self._labels.update(labels.maps[0])
+        for place, sample in zip(places, samples, strict=True):
+            outcomes[place] = (outcomes[place][0], sample)
+            if sample is None:  # stored meanwhile by somebody else, or put aside as unreadable
+                outcomes[place] = (self._outcome_of_stored(*offers[place]), None)
+        return outcomes
+
+    def stored_label(self, sha256: str) -> str:
+        """Under which label the task has a picture."""
+        return self._labels[sha256]
+
+    def _family(self, facts: PictureFacts) -> tuple[Outcome, str]:
+        family = self.families.find(facts.phash)
+        if family is not None:
+            return Outcome.NEAR_DUPLICATE, family
+        return Outcome.KEPT, self.families.found(facts.sha256, facts.phash)
+
+    def _sample(self, offer: Offer, family: str) -> NewSample:
+        return NewSample(
+            label=offer.label,
+            source=offer.source,
+            family=family,
+            split=split_of(family),
+            license=offer.license,
+            author=offer.author,
+            page_url=offer.page_url,
+            demo=self._demo,
+        )
+
+    def _add(self, new: Sequence[tuple[PictureFacts, NewSample]]) -> list[Sample | None]:
+        return self._store.samples.add_many(self._task.name, new) if new else []
+
+    def _outcome_of_stored(self, read: PictureFacts | str, offer: Offer) -> Outcome:
+        sha256 = read if isinstance(read, str) else read.sha256
+        sample = self._store.samples.get(self._task.name, sha256)
+        if sample is not None:
+            self._labels[sha256] = sample.label
+        return _same_picture(sample.label if sample else None, offer.label)
+
+
+def _same_picture(stored: str | None, offered: str) -> Outcome:
+    return Outcome.DUPLICATE if stored in (None, offered) else Outcome.CONTRADICTED
+
+
+def ingest_picture(
+    collection: Collection, data: bytes, task: str, offer: Offer, *, demo: bool = False
+) -> tuple[Outcome, Sample | None]:
+    """Take in one picture.
+
+    Raises
+    ------
+    BadImage
+        It cannot be decoded.
+    NotFound
+        No such task.
+    Unacceptable
+        The label is not one of the task's.
+    """
+    known = collection.store.tasks.get(task)
+    label = normal(offer.label)
+    offer = replace(offer, label=known.variants.get(label, label))
+    intake = Intake(collection, known, demo=demo)
+    return intake.take([(intake.read(data), offer)])[0]
