@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
@@ -18,6 +18,10 @@ from web.errors import TooLarge
 CHUNK = 64 * 1024
 IN_MEMORY = 1024 * 1024
 """Bytes of one part kept in memory; what is longer waits in a temporary file."""
+LONGEST_BOUNDARY = 70
+"""RFC 2046, 5.1.1."""
+BOUNDARY_END = 4
+"""What may follow a boundary: two hyphens and a line break."""
 HEADERS = 512 * 1024
 """Bytes the decoder may hold back while it looks for the end of a part's headers."""
 
@@ -49,14 +53,14 @@ def parts(read: Callable[[int], bytes], *, most: int) -> Iterator[list[Part]]:
     RequestEntityTooLarge
         More bytes than the request may have.
     """
-    boundary = request.mimetype_params.get("boundary", "")
-    if not boundary:
-        raise Malformed("The multipart body has no boundary in its Content-Type.")
-    decoder = MultipartDecoder(boundary.encode("latin-1", "replace"), HEADERS, max_parts=most)
+    boundary = request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
+    if not 1 <= len(boundary) <= LONGEST_BOUNDARY:
+        raise Malformed("The Content-Type of a multipart body names its boundary, 1 to 70 long.")
+    decoder = MultipartDecoder(boundary, HEADERS, max_parts=most)
     found: list[Part] = []
     try:
         try:
-            _fill(found, decoder, read)
+            _fill(found, decoder, _chunks(read, boundary))
         except ValueError as error:
             raise Malformed(f"The multipart body cannot be read: {error}") from None
         except RequestEntityTooLarge:
@@ -69,10 +73,8 @@ def parts(read: Callable[[int], bytes], *, most: int) -> Iterator[list[Part]]:
             part.file.close()
 
 
-def _fill(found: list[Part], decoder: MultipartDecoder, read: Callable[[int], bytes]) -> None:
-    ended = False
-    while not ended:
-        chunk = read(CHUNK)
+def _fill(found: list[Part], decoder: MultipartDecoder, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
         decoder.receive_data(chunk or None)
         event = decoder.next_event()
         while not isinstance(event, NeedData | Epilogue):
@@ -81,7 +83,27 @@ def _fill(found: list[Part], decoder: MultipartDecoder, read: Callable[[int], by
             elif isinstance(event, Data):
                 found[-1].file.write(event.data)
             event = decoder.next_event()
-        ended = isinstance(event, Epilogue) or not chunk
+
+
+def _chunks(read: Callable[[int], bytes], boundary: bytes) -> Iterator[bytes]:
+    """The body in pieces, the last one empty; none ends between a boundary and what follows it.
+
+    The decoder takes the line break before such a boundary for a byte of the part.
+    """
+    reach = len(boundary) + BOUNDARY_END
+    while chunk := _exactly(read, CHUNK):
+        while boundary in chunk[-reach:] and (more := _exactly(read, reach)):
+            chunk += more
+        yield chunk
+    yield b""
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    """As many bytes, however few come at a time; fewer only at the end."""
+    data = b""
+    while len(data) < size and (more := read(size - len(data))):
+        data += more
+    return data
 
 
 def _start(event: Field | File) -> Part:
