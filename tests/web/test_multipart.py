@@ -58,6 +58,7 @@ def test_a_boundary_at_the_seam_of_two_chunks_leaves_the_part_alone(shift: int) 
     head = len(written(b"")) - len(f"\r\n--{BOUNDARY}--\r\n")
     data = b"x" * (CHUNK - head - shift)
     assert read_all(written(data, b"after")) == [("p0", data), ("p1", b"after")]
+    assert read_all(written(data)) == [("p0", data)]
 
 
 def test_a_large_part_comes_out_whole() -> None:
