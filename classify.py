@@ -100,7 +100,7 @@ def decide(
         reasons.extend(held_back)
     if problem:
         reasons.append(problem)
-    reasons.extend(_cautions(version))
+    reasons.extend(_cautions(task, version))
     return Decision(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))
 
 
@@ -130,17 +130,22 @@ def _untaught(task: Task, problem: str | None) -> str:
     )
 
 
-def _cautions(version: ModelVersion) -> list[str]:
+def _cautions(task: Task, version: ModelVersion) -> list[str]:
     if version.demo:
         return [DEMO_REASON]
     unseen = version.card.get("leave_one_source_out") or {}
     accuracy = unseen.get("balanced_accuracy")
-    if accuracy is None:
-        return []
-    return [
-        f"On pictures from sources it had not seen, it was right {accuracy:.0%} of the time "
-        "(labels weighed alike)."
-    ]
+    if accuracy is not None:
+        return [
+            f"On pictures from sources it had not seen, it was right {accuracy:.0%} of the time "
+            "(labels weighed alike)."
+        ]
+    if task.kind is TaskKind.AUTHENTICITY:
+        return [
+            "Too few sources taught it to tell how it does on pictures from elsewhere: "
+            "there it may be little better than a guess."
+        ]
+    return []
 
 
 def classify(

@@ -93,6 +93,12 @@ def test_figure_on_unseen_sources_is_said() -> None:
     assert any("61%" in reason for reason in decision.reasons)
 
 
+def test_single_source_is_said() -> None:
+    card = {**thresholds(0.5), "leave_one_source_out": {"skipped": "it needs two sources"}}
+    decision = decide(AUTHENTICITY, version(card), np.array([0.1, 0.9]), ("ai", "real"))
+    assert any("Too few sources" in reason for reason in decision.reasons)
+
+
 def test_older_version_standing_in_is_said() -> None:
     broken = "The version v2 is damaged."
     decision = decide(
