@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import threading
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -32,7 +34,11 @@ MAX_JPEG_SCANS = 100
 MAX_BMP_RUNS_BYTES = 2_000_000
 """Pillow unpacks run-length coded BMP in Python, 8 MB a second, holding the interpreter."""
 PNG_END = b"IEND\xaeB`\x82"
-WHITE = (255, 255, 255, 255)
+LARGE_PIXELS = 8_000_000
+_LARGE_AT_ONCE = threading.BoundedSemaphore(2)
+"""A picture of 25 MP needs up to 600 MB for a second; many threads would need as much each."""
+STRIP = 128
+_EIGHT_BITS = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 _PILLOW = re.compile(r"PIL\.")
 ORIENTATION_TAG = 0x0112
 UPRIGHT = {
@@ -126,14 +132,15 @@ def _decode(data: bytes, limits: Limits) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
         size, name = opened.size, str(opened.format)
         _shrink_or_refuse(opened, data, limits)
-        opened.load()
-        _check_size(opened.size, limits.max_pixels, limits.max_side)
-        orientation = _orientation(opened)
-        rgb = _to_rgb(opened)
-    if orientation in UPRIGHT:
-        rgb = rgb.transpose(UPRIGHT[orientation])
+        with _LARGE_AT_ONCE if size[0] * size[1] > LARGE_PIXELS else nullcontext():
+            opened.load()
+            _check_size(opened.size, limits.max_pixels, limits.max_side)
+            orientation = _orientation(opened)
+            rgb = _to_rgb(opened)
+            if orientation in UPRIGHT:
+                rgb = rgb.transpose(UPRIGHT[orientation])
+            pixels = _to_array(rgb)
     width, height = size if orientation < 5 else size[::-1]
-    pixels = np.asarray(rgb)
     facts = PictureFacts(
         sha256=hashlib.sha256(data).hexdigest(),
         width=width,
@@ -213,18 +220,30 @@ def _to_rgb(opened: Image.Image) -> Image.Image:
         image = ImageChops.invert(image)
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
+        white = Image.new("RGB", image.size, "white")
+        white.paste(image, mask=image.getchannel("A"))
+        return white
     return image if image.mode == "RGB" else image.convert("RGB")  # convert always copies
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
     """Scale 16-bit grey, which `convert` would clip at 255; a transparent grey becomes white."""
-    deep = np.asarray(image).astype(np.uint32)
-    grey = ((deep * 255 + 32767) // 65535).astype(np.uint8)
+    deep = np.asarray(image).clip(0, 65535).astype(np.uint16, copy=False)
+    grey = _EIGHT_BITS[deep]
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         grey[deep == transparent] = 255
     return Image.fromarray(grey)
+
+
+def _to_array(rgb: Image.Image) -> NDArray[np.uint8]:
+    """(height, width, 3), read-only; in strips, because numpy's own way needs it all twice."""
+    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
+    for top in range(0, rgb.height, STRIP):
+        bottom = min(top + STRIP, rgb.height)
+        pixels[top:bottom] = np.asarray(rgb.crop((0, top, rgb.width, bottom)))
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _silence_pillow() -> None:

@@ -8,6 +8,7 @@ import struct
 import time
 import tracemalloc
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from domain import BadImage, BadImageReason
+from embeddings import images
 from embeddings.images import MAX_JPEG_SCANS, Limits, decode
 from tests.pictures import encode, photo
 
@@ -124,3 +126,15 @@ def test_a_webp_header_claiming_much_is_refused() -> None:
     vp8x = b"VP8X" + struct.pack("<I", 10) + b"\x10\0\0\0" + side * 2
     data = b"RIFF" + struct.pack("<I", 4 + len(vp8x) + 8) + b"WEBP" + vp8x + b"\0" * 8
     assert _reason(data) is BadImageReason.TOO_MANY_PIXELS
+
+
+def test_only_so_many_large_pictures_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "LARGE_PIXELS", 64 * 64)
+    small, large = (encode(photo(1, side, side), "PNG") for side in (64, 65))
+    with ThreadPoolExecutor(1) as pool:
+        with images._LARGE_AT_ONCE, images._LARGE_AT_ONCE:
+            waiting = pool.submit(decode, large)
+            assert decode(small).facts.width == 64
+            with pytest.raises(TimeoutError):
+                waiting.result(0.1)
+        assert waiting.result(5).facts.width == 65
