@@ -119,6 +119,12 @@ def test_the_demonstration_never_takes_the_users_place(any_store: Store) -> None
     assert any_store.samples.all(TASK, demo=True) == []
 
 
+def test_the_demonstration_again_is_a_duplicate(any_store: Store) -> None:
+    demo = any_store.samples.add(TASK, facts("a"), new("real", demo=True))
+    assert any_store.samples.add(TASK, facts("a"), new("ai", demo=True)) is None
+    assert any_store.samples.all(TASK, demo=True) == [demo]
+
+
 def test_demonstration_and_the_users_own_are_read_apart(any_store: Store) -> None:
     any_store.samples.add(TASK, facts("a"), new("ai", demo=True, source="starter"))
     any_store.samples.add(TASK, facts("b"), new("real"))

@@ -68,13 +68,17 @@ def test_what_is_no_sha256_names_no_file(blobs: Blobs, name: str) -> None:
 def test_failed_write_leaves_nothing_behind(
     blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(descriptor: int) -> None:
+    seen: list[list[str]] = []
+
+    def full(source: str, target: Path) -> None:
+        seen.append(files(folder))
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "fsync", full)
+        patched.setattr(os, "replace", full)
         with pytest.raises(OSError, match="No space"):
             blobs.put(DATA)
+    assert len(seen[0]) == 1  # the temporary file was there
     assert files(folder) == []
     assert blobs.get(blobs.put(DATA)) == DATA
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,28 @@ def test_writer_has_the_lock_before_it_reads(store: Store, settings: Settings) -
         with pytest.raises(Unavailable), impatient.writing():
             pass
     impatient.close()
+
+
+def test_switch_to_wal_waits_for_whoever_has_the_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite itself gives up at once here, whatever its busy timeout."""
+    settings.data_dir.mkdir()
+    holder = sqlite3.connect(settings.data_dir / "exposr.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def let_go(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            holder.execute("ROLLBACK")
+
+    monkeypatch.setattr(time, "sleep", let_go)
+    store = open_store(settings)
+    holder.close()
+    assert len(waits) >= 3
+    assert pragma(store, "journal_mode") == "wal"
+    store.close()
 
 
 def test_foreign_keys_hold(any_store: Store) -> None:
