@@ -89,6 +89,11 @@ class BatchHead:
         return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
 
+def cores() -> int:
+    """Processors this process may use; knows a container's share."""
+    return int(joblib.cpu_count())
+
+
 @contextmanager
 def solving() -> Iterator[None]:
     """One BLAS thread for each of our own, and no warnings about solvers that stop early.
@@ -145,7 +150,7 @@ def search(
     started = clock()
     deadline = started + SEARCH_SHARE * budget
     folds = family_folds(examples)
-    race = Race(examples, folds, deadline, clock, jobs or joblib.cpu_count())
+    race = Race(examples, folds, deadline, clock, jobs or cores())
     todo, left_out = candidates(classifier, examples.vectors, len(examples.classes))
     race.skipped.update(left_out)
     with solving():

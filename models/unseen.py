@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models.batch import Search, solving
+from models.batch import Search, cores, solving
 from models.calibration import Chances, calibrate
 from models.candidates import Scores, raw_scores
 from models.examples import Rows
@@ -15,7 +15,7 @@ from models.folds import Fold, source_folds
 from models.metrics import measure
 
 
-def leave_sources_out(found: Search, *, seconds: float, jobs: int) -> dict[str, Any]:
+def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None) -> dict[str, Any]:
     """Score each source by the winner's setting fitted on all the others.
 
     Parameters
@@ -25,13 +25,14 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int) -> dict[str, 
     seconds
         How long this may take; foreseen from the winner's folds.
     jobs
-        Sources left out at once.
+        Sources left out at once; None: one a core.
 
     Returns
     -------
     dict[str, Any]
         The figures of `measure`, pooled and per source; or `skipped` with the reason.
     """
+    jobs = jobs or cores()
     folds = source_folds(found.examples)
     if len(folds) < 2:
         return {"skipped": "it needs two sources or more that each hold two labels or more"}

@@ -1,0 +1,95 @@
+"""The pictures of a task that can be trained on: read from the store, counted, parted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from domain import NotEnoughData, Split, Task
+from models.examples import Examples
+from storage import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """The pictures of a task that can be trained on, and how many cannot yet."""
+
+    train: Examples
+    test: Examples
+    without_vectors: int
+
+
+def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: bool) -> Lesson:
+    """Vectors and labels of a task's pictures, parted by their split.
+
+    Parameters
+    ----------
+    store
+        The open store.
+    task
+        Whose pictures.
+    embedder
+        Id of the embedder whose vectors are wanted.
+    needed
+        Pictures each label must have: MIN_IMAGES_PER_CLASS.
+    demo
+        The demonstration's pictures, or the user's; never both.
+
+    Raises
+    ------
+    NotEnoughData
+        A label has fewer pictures with a vector than needed; names every count.
+    """
+    samples = store.samples.all(task.name, demo=demo)
+    present, vectors = store.vectors.get(embedder, [sample.sha256 for sample in samples])
+    if len(present) < len(samples):
+        having = set(present)
+        ready = [sample for sample in samples if sample.sha256 in having]
+    else:
+        ready = samples
+    waiting = len(samples) - len(ready)
+    labels = [task.variants.get(sample.label, sample.label) for sample in ready]
+    _check_counts(task, labels, needed, waiting, embedder)
+    examples = Examples(
+        vectors,
+        np.asarray(labels),
+        np.asarray([sample.source for sample in ready]),
+        np.asarray([sample.family for sample in ready]),
+    )
+    testing = np.asarray([sample.split is Split.TEST for sample in ready])
+    lesson = Lesson(examples.take(~testing), examples.take(testing), waiting)
+    _check_split(lesson, examples.classes)
+    return lesson
+
+
+def _check_counts(
+    task: Task, labels: Sequence[str], needed: int, waiting: int, embedder: str
+) -> None:
+    counts = Counter({task.variants.get(label, label): 0 for label in task.labels})
+    counts.update(labels)
+    if len(counts) >= 2 and min(counts.values()) >= needed:
+        return
+    told = ", ".join(f"{label} {n}" for label, n in sorted(counts.items())) or "no label at all"
+    message = (
+        f"Too few pictures to train the task {task.name}: {told}. "
+        f"MIN_IMAGES_PER_CLASS={needed} are needed of each of two labels or more."
+    )
+    if waiting:
+        message += (
+            f" {waiting} more have no vector of {embedder} yet: "
+            f"run `python -m embeddings --task {task.name}`."
+        )
+    raise NotEnoughData(message, counts=dict(counts), needed=needed, without_vectors=waiting)
+
+
+def _check_split(lesson: Lesson, labels: Sequence[str]) -> None:
+    missing = sorted(set(labels) - set(lesson.train.classes))
+    if missing:
+        raise NotEnoughData(
+            f"All pictures of {', '.join(missing)} are near-duplicates that fell into the "
+            "held-out split together, so none is left to train on; different ones are needed.",
+            labels=missing,
+        )

@@ -1,0 +1,165 @@
+"""A card as text for people and as CSV for tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+HEADLINES = (
+    ("accuracy", "accuracy"),
+    ("balanced_accuracy", "balanced accuracy"),
+    ("roc_auc", "ROC AUC"),
+    ("expected_calibration_error", "calibration error"),
+)
+MEASURED = {
+    "held_out": "held out",
+    "cross_validated": "cross-validated",
+    "leave_one_source_out": "sources left out",
+}
+TOP_TRIED = 12
+
+
+def headline_rows(card: Mapping[str, Any]) -> list[list[str]]:
+    """One row a way of measuring: its name, pictures, then every figure of HEADLINES."""
+    return [
+        [MEASURED[key], str(figures["n"]), *(shown(figures[name]) for name, _ in HEADLINES)]
+        for key, figures in measured(card)
+    ]
+
+
+def measured(card: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The ways the version was measured, those that were skipped left out."""
+    ways = {**card["metrics"], "leave_one_source_out": card["leave_one_source_out"]}
+    for key in MEASURED:
+        if "skipped" not in ways[key]:
+            yield key, ways[key]
+
+
+def shown(value: float | None) -> str:
+    """A figure with three decimals, a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def setting_text(setting: Mapping[str, Any]) -> str:
+    """Such as `C=10, gamma=0.5`."""
+    return ", ".join(f"{key}={value}" for key, value in setting.items())
+
+
+def promise(card: Mapping[str, Any]) -> str | None:
+    """What the accusation threshold promises, in one sentence."""
+    limits = card.get("thresholds")
+    if not limits:
+        return None
+    if limits["accuse"] is None:
+        return "No score keeps false accusations within the limit: nothing will be called ai."
+    return (
+        f"ai is said from {limits['accuse']:.1%} on: {limits['false_accusations']} of "
+        f"{limits['n_real']} real pictures reached that in cross-validation (at most "
+        f"{limits['upper_95']:.1%} of others, with 95 % confidence), and "
+        f"{shown_share(limits['recall'])} of the ai ones; between 50 % and that it stays unsure."
+    )
+
+
+def shown_share(value: float | None) -> str:
+    """A share as a percentage, a dash where there is none."""
+    return "–" if value is None else f"{value:.1%}"
+
+
+def as_text(card: Mapping[str, Any]) -> str:
+    """The whole card on one page of plain text."""
+    counts, classifier = card["n_samples"], card["classifier"]
+    lines = [
+        f"{card['task']}: {classifier['name']} ({setting_text(classifier['setting'])})",
+        f"embedder {card['embedder']}, {counts['train']} training pictures, "
+        f"{counts['test']} held out, {counts['families']} families",
+        f"calibrated by {card['calibration']['method']}; fitted on {card['fitted_on']}",
+        "",
+        *_columns(
+            [["measured", "pictures", *(title for _, title in HEADLINES)]], headline_rows(card)
+        ),
+    ]
+    unseen = card["leave_one_source_out"]
+    if "skipped" in unseen:
+        lines.append(f"sources left out: not measured, {unseen['skipped']}")
+    if promise(card):
+        lines.extend(["", str(promise(card))])
+    for key, figures in measured(card):
+        lines.extend(["", f"{MEASURED[key]}, per label"])
+        lines.extend(
+            _columns([["label", "precision", "recall", "f1", "pictures"]], label_rows(figures))
+        )
+        if len(figures["per_source"]) > 1:
+            lines.extend(["", f"{MEASURED[key]}, per source"])
+            lines.extend(_columns([SOURCE_TITLES], source_rows(figures)))
+    lines.extend(["", f"tried, best first ({card['search']['score']})"])
+    lines.extend(_columns([TRIED_TITLES], tried_rows(card)[:TOP_TRIED]))
+    lines.extend(f"skipped {item['name']}: {item['reason']}" for item in card["search"]["skipped"])
+    return "\n".join(lines) + "\n"
+
+
+SOURCE_TITLES = ["source", "pictures", "accuracy", "balanced accuracy", "ROC AUC"]
+TRIED_TITLES = ["classifier", "setting", "log loss", "balanced accuracy", "folds", "seconds"]
+
+
+def label_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """Per label: precision, recall, F1, pictures."""
+    return [
+        [label, *(shown(row[name]) for name in ("precision", "recall", "f1")), str(row["support"])]
+        for label, row in figures["per_class"].items()
+    ]
+
+
+def source_rows(figures: Mapping[str, Any]) -> list[list[str]]:
+    """Per source, as SOURCE_TITLES says."""
+    names = ("accuracy", "balanced_accuracy", "roc_auc")
+    return [
+        [source, str(row["n"]), *(shown(row[name]) for name in names)]
+        for source, row in figures["per_source"].items()
+    ]
+
+
+def tried_rows(card: Mapping[str, Any]) -> list[list[str]]:
+    """Everything that was scored, best first, as TRIED_TITLES says."""
+    return [
+        [
+            row["name"],
+            setting_text(row["setting"]),
+            f"{row['log_loss']:.4f}",
+            shown(row["balanced_accuracy"]),
+            str(row["folds"]),
+            f"{row['seconds']:.2f}",
+        ]
+        for row in card["search"]["tried"]
+    ]
+
+
+def _columns(titles: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> list[str]:
+    table = [*titles, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def as_csv(card: Mapping[str, Any]) -> str:
+    """Long form: measured, scope (all, label or source), name, figure, value."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["measured", "scope", "name", "figure", "value"])
+    for key, figures in measured(card):
+        for name in ("n", *(name for name, _ in HEADLINES)):
+            writer.writerow([key, "all", "", name, _cell(figures[name])])
+        for scope, parts in (("label", figures["per_class"]), ("source", figures["per_source"])):
+            for part, row in parts.items():
+                for name, value in row.items():
+                    if not isinstance(value, Mapping):
+                        writer.writerow([key, scope, part, name, _cell(value)])
+    return text.getvalue()
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else str(value)

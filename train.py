@@ -1,0 +1,325 @@
+"""Samples to candidate to gate: promoted, or kept with the reason. And its command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from config import ClassifierType, load_settings, with_overrides
+from domain import DEFAULT_TASK
+
+EXAMPLES = """examples:
+  python train.py                                     train ai against real on your pictures
+  python train.py --task smile                        another task
+  python train.py --classifier logistic_regression    one family instead of all
+  python train.py --time-budget 60 --json             at most a minute; JSON for programs
+
+before it: python -m scraper folder DIR --task T --labels-from-folders, then python -m embeddings
+
+exit codes: 0 trained (promoted, or kept with the reason); 2 wrong usage or settings;
+            3 too few pictures
+"""
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python train.py",
+        description="Train a new version of a task and promote it if it is no worse.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--task", default=DEFAULT_TASK, help="default: %(default)s")
+    parser.add_argument(
+        "--classifier",
+        choices=[kind.value for kind in ClassifierType],
+        help="family to search; auto tries all; default: CLASSIFIER_TYPE",
+    )
+    parser.add_argument(
+        "--time-budget",
+        type=_seconds,
+        metavar="SECONDS",
+        help="what does not fit is skipped and said; default: TRAINING_TIME_BUDGET",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
+    return parser.parse_args(argv)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"got {text}, allowed: 1 to 86400")
+    return seconds
+
+
+if __name__ == "__main__":
+    # before the imports below, which take a second: --help and a wrong option answer at once
+    ARGUMENTS = parse_arguments()
+
+# ruff: noqa: E402
+import json
+import time
+import uuid
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from domain import ExposrError, ModelVersion, NotEnoughData, Run, Unavailable
+from engine import Engine, open_engine
+from models.batch import Progress, fit, search
+from models.card import Predictions, cross_validated, held_out, make_card
+from models.gate import Gate, compare
+from models.lesson import read_lesson
+from models.registry import new_version_id
+from models.report import render
+from models.summary import (
+    HEADLINES,
+    SOURCE_TITLES,
+    headline_rows,
+    measured,
+    promise,
+    setting_text,
+    source_rows,
+)
+from models.unseen import leave_sources_out
+from terminal import progress_bar
+from wire import describe_error
+
+TOO_FEW = 3
+REPORT_SECONDS = 2.0
+"""Kept back from the time budget for plots and saving."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training run came to."""
+
+    version: ModelVersion
+    promoted: bool
+    reason: str
+    run: Run
+
+
+def train(
+    engine: Engine,
+    task_name: str,
+    *,
+    classifier: str | None = None,
+    time_budget: float | None = None,
+    demo: bool = False,
+    why: str = "asked",
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Search, fit, measure and save a version of a task, and promote it if it is no worse.
+
+    Parameters
+    ----------
+    engine
+        The open engine.
+    task_name
+        Which task.
+    classifier
+        A family or `auto`; None: the setting CLASSIFIER_TYPE.
+    time_budget
+        Seconds; None: the setting TRAINING_TIME_BUDGET.
+    demo
+        Train on the demonstration's pictures, which never mix with the user's.
+    why
+        What caused the run, for the history.
+    progress
+        Told of candidates done, candidates in all, and the next one's name.
+
+    Raises
+    ------
+    NotFound
+        No such task.
+    NotEnoughData
+        Too few pictures of a label; names every count and what is needed.
+    """
+    started_at, started = datetime.now(UTC), time.monotonic()
+    settings = with_overrides(engine.settings, engine.store.overrides.read())
+    budget = time_budget or settings.training_time_budget
+    task = engine.store.tasks.get(task_name)
+    embedder = engine.embedders[task.kind].id
+    needed = settings.min_images_per_class
+    lesson = read_lesson(engine.store, task, embedder, needed=needed, demo=demo)
+    found = search(
+        lesson.train,
+        classifier=classifier or settings.classifier_type.value,
+        budget=budget - REPORT_SECONDS,
+        progress=progress,
+    )
+    head = fit(found)
+    left = budget - REPORT_SECONDS - (time.monotonic() - started)
+    tested, validated = held_out(head, lesson.test), cross_validated(found)
+    card = make_card(
+        task,
+        embedder,
+        found,
+        tested=tested,
+        validated=validated,
+        unseen=leave_sources_out(found, seconds=left),
+        max_false_accusation=settings.max_false_accusation,
+    )
+    card["n_samples"]["without_vectors"] = lesson.without_vectors
+    card["search"]["budget"] = budget
+    version = engine.registry.save(
+        head,
+        card,
+        version_id=new_version_id(started_at),
+        created_at=datetime.now(UTC),
+        demo=demo,
+        reports=render(card, tested, validated),
+    )
+    gate = judge(engine, version, tested)
+    return _record(engine, version, gate, started_at=started_at, why=why)
+
+
+def judge(engine: Engine, version: ModelVersion, tested: Predictions) -> Gate:
+    """Whether a new version takes the place of the current one."""
+    current = engine.store.versions.current(version.task)
+    if current is None:
+        return Gate(True, "It is the first version of this task.")
+    if version.demo and not current.demo:
+        return Gate(False, "The demonstration never replaces a version trained on your pictures.")
+    if current.demo and not version.demo:
+        return Gate(True, "It replaces the demonstration.")
+    if current.embedder != version.embedder:
+        return Gate(
+            True,
+            f"The current version was trained on vectors of {current.embedder}, "
+            f"this one on those of {version.embedder}, which answers now.",
+        )
+    try:
+        head = engine.registry.load(current)
+    except Unavailable as error:
+        return Gate(True, f"The current one cannot answer. {error.message}")
+    answers = Predictions(
+        tested.examples, head.predict_proba(tested.examples.vectors), head.classes
+    )
+    return compare(tested, answers)
+
+
+def _record(
+    engine: Engine, version: ModelVersion, gate: Gate, *, started_at: datetime, why: str
+) -> TrainResult:
+    engine.store.versions.add(version)
+    if gate.promoted:
+        engine.store.versions.promote(version.task, version.id, gate.reason)
+    figures = {
+        key: {name: part[name] for name in ("n", *(name for name, _ in HEADLINES))}
+        for key, part in measured(version.card)
+    }
+    run = Run(
+        id=uuid.uuid4().hex,
+        task=version.task,
+        why=why,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        counts=version.card["n_samples"],
+        metrics=figures,
+        gate="promoted" if gate.promoted else "kept",
+        reason=gate.reason,
+        version=version.id,
+    )
+    engine.store.runs.add(run)
+    return TrainResult(version, gate.promoted, gate.reason, run)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        engine = open_engine(load_settings())
+        try:
+            with _candidate_bar() as progress:
+                result = train(
+                    engine,
+                    arguments.task,
+                    classifier=arguments.classifier,
+                    time_budget=arguments.time_budget,
+                    progress=progress,
+                )
+        finally:
+            engine.close()
+    except ExposrError as error:
+        if arguments.json:
+            print(json.dumps({"error": describe_error(error)}, ensure_ascii=False, indent=2))
+        print(error.message, file=sys.stderr)
+        return TOO_FEW if isinstance(error, NotEnoughData) else 2
+    if arguments.json:
+        print(json.dumps(_as_json(result), ensure_ascii=False, indent=2))
+    else:
+        _print_summary(result)
+    return 0
+
+
+@contextmanager
+def _candidate_bar() -> Iterator[Progress]:
+    """A bar over candidates that opens once their number is known."""
+    with ExitStack() as stack:
+        bars: list[Any] = []
+
+        def progress(done: int, total: int, name: str) -> None:
+            if not bars:
+                bars.append(stack.enter_context(progress_bar("search", total)))
+            elif done:
+                bars[0](1)
+
+        yield progress
+
+
+def _as_json(result: TrainResult) -> dict[str, Any]:
+    run = asdict(result.run)
+    times = {key: run[key].isoformat() for key in ("started_at", "finished_at")}
+    return {
+        "version": result.version.id,
+        "promoted": result.promoted,
+        "reason": result.reason,
+        "run": {**run, **times},
+        "card": dict(result.version.card),
+    }
+
+
+def _print_summary(result: TrainResult) -> None:
+    console, card = Console(), result.version.card
+    classifier, counts = card["classifier"], card["n_samples"]
+    setting = setting_text(classifier["setting"])
+    console.print(f"[bold]{escape(classifier['name'])}[/] ({setting}) on {card['embedder']}")
+    console.print(
+        f"{counts['train']} training pictures, {counts['test']} held out; "
+        + ", ".join(f"{escape(k)} {n['train']}+{n['test']}" for k, n in counts["per_label"].items())
+    )
+    console.print(_table(["measured", "pictures", *(t for _, t in HEADLINES)], headline_rows(card)))
+    for key, figures in measured(card):
+        if key == "leave_one_source_out":
+            console.print(_table(SOURCE_TITLES, source_rows(figures)))
+    if counts["without_vectors"]:
+        console.print(
+            f"[yellow]{counts['without_vectors']} pictures have no vector yet and were left out: "
+            f"run `python -m embeddings --task {card['task']}`.[/]"
+        )
+    for skipped in card["search"]["skipped"]:
+        console.print(f"[dim]skipped {skipped['name']}: {escape(skipped['reason'])}[/]")
+    if promise(card):
+        console.print(promise(card))
+    console.print(f"[bold]{result.version.id}[/] {escape(result.reason)}")
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(*titles)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(ARGUMENTS))
