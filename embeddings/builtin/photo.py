@@ -1,4 +1,4 @@
-"""Photographs: shapes by gradient direction and fine texture, each by place."""
+"""Photographs: how strongly waves of each direction and size run where, texture, and colour."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.feature import hog, local_binary_pattern
+from scipy.fft import fft2, ifft2
+from scipy.ndimage import gaussian_filter
+from skimage.feature import local_binary_pattern
 
-from embeddings.builtin.reduce import fitted_grey, unit
+from embeddings.builtin.reduce import planes, squared, unit
 
-_hog: Any = hog  # scikit-image publishes no types
-_patterns: Any = local_binary_pattern
+_patterns: Any = local_binary_pattern  # scikit-image publishes no types
 
 SIDE = 64
 """Every photograph is brought to this many pixels a side."""
-CELL = 8
-DIRECTIONS = 9
-TEXTURE_GRID = 3
+WAVES = ((0.3, 8), (0.15, 8), (0.075, 4))
+"""Centre frequency in cycles a pixel, and how many fields a side its strength is averaged over."""
+DIRECTIONS = 8
+BANDWIDTH = 0.55
+"""Spread of a filter over frequency, as a ratio to its centre: about two octaves."""
+TEXTURE_GRID = 4
 TEXTURES = 59
 """Uniform local binary patterns of eight neighbours, and one bin for all others."""
-_BLOCKS = SIDE // CELL - 1
-DIM = _BLOCKS * _BLOCKS * 4 * DIRECTIONS + TEXTURE_GRID * TEXTURE_GRID * TEXTURES
+COLOUR_GRID = 8
+SHADES = 16
+COLOUR_WEIGHT = 0.5
+"""Colour counts half as much as shape and as texture: it changes with the light."""
+DIM = (
+    sum(DIRECTIONS * fields**2 for _, fields in WAVES)
+    + TEXTURES * TEXTURE_GRID**2
+    + 2 * (COLOUR_GRID**2 + SHADES + TEXTURES)
+)
 
 
 def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -39,24 +50,62 @@ def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     References
     ----------
-    N. Dalal, B. Triggs, "Histograms of oriented gradients for human detection", CVPR 2005.
+    D. J. Field, "Relations between the statistics of natural images and the response properties
+    of cortical cells", JOSA A 4 (1987): log-Gabor filters.
     T. Ahonen, A. Hadid, M. Pietikainen, "Face description with local binary patterns", PAMI 2006.
     """
-    picture = fitted_grey(pixels, SIDE)
-    return unit(np.concatenate([unit(_shapes(picture)), unit(_textures(picture))]))
+    luma, *chroma = planes(squared(pixels, SIDE))
+    colour = np.concatenate([_colour(plane) for plane in chroma])
+    parts = [unit(_waves(luma)), unit(_textures(luma, TEXTURE_GRID)), COLOUR_WEIGHT * unit(colour)]
+    return unit(np.concatenate(parts))
 
 
-def _shapes(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.asarray(_hog(picture, DIRECTIONS, (CELL, CELL), (2, 2)), np.float32)
+def _waves(luma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Square roots of mean filter strength, field by field, after evening out the light."""
+    flat = luma - gaussian_filter(luma, SIDE / 16)
+    contrast = np.sqrt(gaussian_filter(flat * flat, SIDE / 10))
+    even = flat / (contrast + 0.1 * contrast.mean() + 2)
+    strength = np.abs(ifft2(_FILTERS * fft2(even)))
+    found = []
+    for (_, fields), maps in zip(WAVES, strength, strict=True):
+        cell = SIDE // fields
+        mean = maps.reshape(DIRECTIONS, fields, cell, fields, cell).mean((2, 4))
+        found.append(unit(np.sqrt(mean)))
+    return np.concatenate(found)
 
 
-def _textures(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Square roots of pattern frequencies in each field of the grid."""
-    patterns = np.asarray(_patterns(picture, 8, 1, "nri_uniform"), np.intp)
-    fields = [
-        field
-        for row in np.array_split(patterns, TEXTURE_GRID, 0)
-        for field in np.array_split(row, TEXTURE_GRID, 1)
-    ]
-    counts = np.stack([np.bincount(field.ravel(), minlength=TEXTURES) for field in fields])
-    return np.asarray(np.sqrt(counts / counts.sum(1, keepdims=True)), np.float32)
+def _textures(plane: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
+    """Square roots of local pattern frequencies in each field of the grid."""
+    levels = np.rint(plane).astype(np.int16)
+    codes = np.asarray(_patterns(levels, 8, 1, "nri_uniform"), np.intp)
+    cell = SIDE // grid
+    field = np.arange(SIDE) // cell
+    number = (field[:, None] * grid + field) * TEXTURES + codes
+    counts = np.bincount(number.ravel(), minlength=grid * grid * TEXTURES)
+    return np.sqrt(counts.astype(np.float32) / cell**2)
+
+
+def _colour(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Where one colour difference stands, how much of each shade there is, and its texture."""
+    cell = SIDE // COLOUR_GRID
+    places = chroma.reshape(COLOUR_GRID, cell, COLOUR_GRID, cell).mean((1, 3)) / 128
+    shade = np.clip((chroma + 128) / 256 * SHADES, 0, SHADES - 1).astype(np.intp)
+    amounts = np.bincount(shade.ravel(), minlength=SHADES).astype(np.float32) / chroma.size
+    return np.concatenate([places.ravel(), np.sqrt(amounts), _textures(chroma, 1)])
+
+
+def _filters() -> NDArray[np.float32]:
+    """(waves, DIRECTIONS, SIDE, SIDE): one-sided log-Gabor filters in the frequency domain."""
+    frequency = np.fft.fftfreq(SIDE)
+    fy, fx = np.meshgrid(frequency, frequency, indexing="ij")
+    radius = np.hypot(fy, fx)
+    radius[0, 0] = 1e-9
+    turn = np.arctan2(fy, fx)
+    centre = np.array([wave for wave, _ in WAVES])[:, None, None, None]
+    towards = (np.arange(DIRECTIONS) * np.pi / DIRECTIONS)[:, None, None]
+    across = np.angle(np.exp(1j * (turn - towards))) / (0.6 * np.pi / DIRECTIONS)
+    along = np.log(radius / centre) / np.log(BANDWIDTH)
+    return np.asarray(np.exp(-(along**2 + across**2) / 2), np.float32)
+
+
+_FILTERS = _filters()

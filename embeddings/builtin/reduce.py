@@ -1,4 +1,4 @@
-"""Making large pictures small at little cost, and vectors unit length."""
+"""Making large pictures small at little cost, colour planes, and vectors of unit length."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from numpy.typing import NDArray
 from embeddings.images import resize
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+TO_YCBCR = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
+)
+
+
+GAP = 1.5
+"""Blocks are averaged down to this many times the wanted size before finer scaling."""
 
 
 def grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -15,10 +22,19 @@ def grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     return pixels.astype(np.float32) @ LUMA
 
 
+def planes(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(3, height, width): Y in [0, 255], Cb and Cr about 0."""
+    return np.moveaxis(pixels.astype(np.float32) @ TO_YCBCR.T, 2, 0)
+
+
 def thinned(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Keep every n-th row and column, so that the longer side is below `2 * side`; no averaging."""
     step = max(1, max(pixels.shape[:2]) // side)
-    return pixels[::step, ::step]
+    if step == 1:
+        return pixels
+    rows = np.ascontiguousarray(pixels[::step])
+    # copying whole pixels, not three bytes each, is three times faster
+    return rows.view("V3")[:, ::step].copy().view(np.uint8)
 
 
 def averaged(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
@@ -50,10 +66,18 @@ def averaged(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
     return total.astype(np.float32) / np.float32(high * wide)
 
 
-def fitted_grey(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Luma of the whole picture at `side` x `side`, whatever its shape."""
-    few = thinned(pixels, 8 * side)
-    return resize(np.rint(grey(few)).astype(np.uint8), side, side)
+def shrunk(pixels: NDArray[np.uint8], side: int, share: float = 1.0) -> NDArray[np.uint8]:
+    """Scale to at most `side` pixels and at most `share` of the size, keeping the shape."""
+    few = thinned(pixels, 4 * side)
+    height, width = pixels.shape[:2]
+    scale = min(share, side / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return resize(few, *size, gap=GAP)
+
+
+def squared(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """The whole picture at `side` x `side`, whatever its shape."""
+    return resize(thinned(pixels, 8 * side), side, side, gap=GAP)
 
 
 def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
