@@ -121,6 +121,12 @@ INSIDE = [
     "http://[5f00::1]/",
     "http://[100::1]/",
     "http://[4000::1]/",
+    # what these prefixes carry is public, but which gateway unpacks it is not known
+    "http://[::ffff:93.184.216.34]/",
+    "http://[::93.184.216.34]/",
+    "http://[64:ff9b::93.184.216.34]/",
+    "http://[2002:5db8:d822::1]/",
+    "http://[2001:0:5db8:d822::a247:27dd]/",
     "http://192.0.2.1/",
     "http://198.18.0.1/",
     "http://198.51.100.1/",

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from config import Settings
@@ -106,6 +107,20 @@ def test_the_same_again_adds_nothing(opened: Opened, tmp_path: Path) -> None:
 def test_a_duplicate_within_a_folder_is_stored_once(opened: Opened, tmp_path: Path) -> None:
     summary = take(opened, fill(tmp_path / "f", ai__1_png=png(1), ai__2_png=png(1)))
     assert (summary.kept, summary.duplicates) == (1, 1)
+
+
+def test_a_duplicate_of_a_flat_picture_founds_no_family(opened: Opened, tmp_path: Path) -> None:
+    white = encode(np.full((8, 8, 3), 255, np.uint8), "PNG")
+    summary = take(opened, fill(tmp_path / "f", ai__1_png=white, ai__2_png=white))
+    assert (summary.kept, summary.duplicates, summary.families) == (1, 1, 1)
+
+
+def test_what_is_there_is_not_decoded_again(opened: Opened, tmp_path: Path) -> None:
+    folder = fill(tmp_path / "f", ai__1_png=png(1))
+    take(opened, folder)
+    strict = opened.settings.model_copy(update={"max_image_pixels": 1000})
+    again = ingest_folder(Opened(strict, opened.store), Request(folder))
+    assert (again.duplicates, again.unreadable) == (1, 0)
 
 
 @pytest.mark.parametrize("together", [True, False])
