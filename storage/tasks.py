@@ -66,9 +66,9 @@ class Tasks:
             with self._database.writing() as connection:
                 task_id = connection.execute(insert(schema.tasks).returning(schema.tasks.c.id), row)
                 _start(connection, task_id.scalar_one(), clean)
+                return _read_one(connection, name)
         except IntegrityError:
             raise Conflict(f"the task {name} exists already", name=name) from None
-        return self.get(name)
 
     def ensure_default(self) -> None:
         """Make the task that always exists, unless it does."""

@@ -6,11 +6,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from config import Encoder, Settings, load_settings
 from storage import Store, open_store
 from tests import postgres
+
+# the same examples on every machine, however slow it is
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None, database=None)
+hypothesis.settings.load_profile("fixed")
 
 DATABASES = ("sqlite", "postgresql")
 

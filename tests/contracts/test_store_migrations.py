@@ -48,11 +48,13 @@ def test_database_of_a_newer_exposr_is_left_alone(any_settings: Settings) -> Non
         open_store(any_settings)
 
 
-@pytest.fixture
-def next_exposr(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def next_exposr(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code whose schema has one more column, with the migration for it written."""
-    tree = tmp_path / "next"
-    shutil.copytree(ROOT / "storage", tree / "storage")
+    tree = tmp_path_factory.mktemp("next")
+    shutil.copytree(
+        ROOT / "storage", tree / "storage", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("config.py", "domain.py"):
         shutil.copy(ROOT / name, tree)
     with (tree / "storage" / "schema.py").open("a") as file:

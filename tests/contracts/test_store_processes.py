@@ -82,9 +82,11 @@ def test_four_processes_write_one_sequence_and_a_reader_misses_nothing(
     with processes(any_settings, "append", people, 25) as writers:
         for writer in writers:
             begin(writer)
-        while any(writer.poll() is None for writer in writers):
+        acknowledged = []
+        for _ in range(25):
+            acknowledged.append(int(line_of(writers[0])))
             read += store.corrections.since(TASK, len(read))
-        acknowledged = [int(seq) for writer in writers for seq in finish(writer)]
+        acknowledged += [int(seq) for writer in writers for seq in finish(writer)]
     read += store.corrections.since(TASK, len(read))
     log = store.corrections.since(TASK, 0)
     store.close()
@@ -97,15 +99,15 @@ def test_four_processes_write_one_sequence_and_a_reader_misses_nothing(
 
 
 def test_processes_that_repeat_one_another_write_once(any_settings: Settings) -> None:
-    """The same person in three processes uses the same idempotency keys."""
+    """The same person in two processes uses the same idempotency keys."""
     store = open_store(any_settings)
-    with processes(any_settings, "append", ["ann"] * 3, 10) as writers:
+    with processes(any_settings, "append", ["ann"] * 2, 10) as writers:
         for writer in writers:
             begin(writer)
         answers = [finish(writer) for writer in writers]
     assert store.corrections.count(TASK) == 10
     store.close()
-    assert answers == [[str(seq) for seq in range(1, 11)]] * 3
+    assert answers == [[str(seq) for seq in range(1, 11)]] * 2
 
 
 def test_killed_writer_loses_no_acknowledged_correction(any_settings: Settings) -> None:
@@ -113,13 +115,14 @@ def test_killed_writer_loses_no_acknowledged_correction(any_settings: Settings) 
         begin(writer)
         acknowledged = [int(seq) for seq in kill_after(writer, 50)]
     store = open_store(any_settings)
-    seqs = [row.seq for row in store.corrections.since(TASK, 0)]
+    # the server may still be busy with what the killed process sent last: this waits for it
     following = store.corrections.append(TASK, sha("next"), "ai", "bob").seq
+    seqs = [row.seq for row in store.corrections.since(TASK, 0)]
     store.close()
     assert acknowledged == list(range(1, len(acknowledged) + 1))
-    # one more may have been written and not yet acknowledged
-    assert seqs in (acknowledged, [*acknowledged, len(acknowledged) + 1])
-    assert following == len(seqs) + 1
+    assert seqs == list(range(1, following + 1))
+    # one more may have been written and never acknowledged
+    assert following - len(acknowledged) in (1, 2)
 
 
 def test_killed_writer_loses_no_acknowledged_picture(any_settings: Settings) -> None:

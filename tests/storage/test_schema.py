@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
@@ -69,6 +69,7 @@ def test_any_text_can_be_written_and_ordinary_text_is_unchanged(written: str) ->
         assert stored == written
 
 
+@settings(max_examples=50)
 @given(documents)
 def test_document_comes_back_whole(document: object) -> None:
     stored = Json().process_bind_param(document, SQLITE)
