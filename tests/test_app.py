@@ -75,6 +75,18 @@ def test_start_that_cannot_work_is_refused_in_plain_lines(
         assert part in line
 
 
+def test_any_wsgi_server_can_make_the_app_from_the_environment(tmp_path: Path) -> None:
+    script = "import app; print(app.create_app().test_client().get('/health').status_code)"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "200", done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "exposr.db").exists()
+
+
 @dataclass(frozen=True)
 class Service:
     """A running `python app.py`."""

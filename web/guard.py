@@ -46,15 +46,7 @@ def guard(app: Flask, settings: Settings, levels: Mapping[str, Level]) -> None:
         Endpoint to level. An endpoint that is not there is denied to everyone.
     """
     if settings.cors_origins:
-        CORS(
-            app,
-            origins=[re.compile(re.escape(o) + r"\Z", re.I) for o in settings.cors_origins],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
-            methods=["GET", "POST", "DELETE"],
-            expose_headers=["X-Request-ID", "Retry-After", "Location"],
-            always_send=False,
-            max_age=600,
-        )
+        _answer_origins(app, settings)
 
     @app.before_request
     def _check() -> None:
@@ -79,6 +71,19 @@ def guard(app: Flask, settings: Settings, levels: Mapping[str, Level]) -> None:
         if response.mimetype == "application/json":
             headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _answer_origins(app: Flask, settings: Settings) -> None:
+    """Let pages of the listed origins read the answers, errors too."""
+    CORS(
+        app,
+        origins=[re.compile(re.escape(o) + r"\Z", re.I) for o in settings.cors_origins],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        methods=["GET", "POST", "DELETE"],
+        expose_headers=["X-Request-ID", "Retry-After", "Location"],
+        always_send=False,
+        max_age=600,
+    )
 
 
 def check_host(settings: Settings) -> None:
