@@ -167,7 +167,7 @@ def _hits_deadline(behave: Any) -> None:
     with serving(behave) as server:
         started = time.monotonic()
         assert refusal(server.url, settings_for(server, fetch_timeout=0.4)).reason == "deadline"
-        assert 0.35 < time.monotonic() - started < 1.5
+        assert 0.35 < time.monotonic() - started < 3
 
 
 def test_all_redirects_share_one_deadline(stop: threading.Event) -> None:
@@ -179,7 +179,7 @@ def test_all_redirects_share_one_deadline(stop: threading.Event) -> None:
         settings = settings_for(server, fetch_timeout=0.6, fetch_max_redirects=10)
         started = time.monotonic()
         assert refusal(server.url, settings).reason == "deadline"
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 3
 
 
 def test_a_hanging_lookup_hits_the_deadline(stop: threading.Event) -> None:
@@ -190,7 +190,7 @@ def test_a_hanging_lookup_hits_the_deadline(stop: threading.Event) -> None:
     started = time.monotonic()
     settings = load_settings(fetch_timeout=0.4)
     assert refusal("http://slow.example/", settings, lookup=lookup).reason == "deadline"
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 3
 
 
 def test_a_silent_handshake_hits_the_deadline(stop: threading.Event) -> None:
@@ -201,7 +201,7 @@ def test_a_silent_handshake_hits_the_deadline(stop: threading.Event) -> None:
         url = server.url.replace("http:", "https:")
         started = time.monotonic()
         assert refusal(url, settings_for(server, fetch_timeout=0.4)).reason == "deadline"
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 3
 
 
 # --- the cap ---
