@@ -113,7 +113,11 @@ class Settings(BaseSettings):
     encoder: Encoder = Field(
         Encoder.AUTO, description="Embedder; auto: CLIP if its weights are at hand, else builtin."
     )
-    clip_model_name: str = Field("ViT-B-32", min_length=1, description="open_clip model name.")
+    clip_model_name: str = Field(
+        "ViT-B-32",
+        min_length=1,
+        description="open_clip model name, or a model configuration file NAME.json.",
+    )
     clip_pretrained: str = Field(
         "openai",
         description="open_clip tag or checkpoint file; `random`: untrained.",
