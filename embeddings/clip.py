@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import Unavailable
+from embeddings.cores import Lanes, usable_cores
 from embeddings.images import Picture, as_pil
 from embeddings.weights import Weights
 
@@ -52,7 +52,7 @@ class Clip:
         self._batch_size = batch_size
         self._reason = reason
         self._loading = threading.Lock()
-        self._computing = threading.Lock()
+        self._lanes = Lanes(1)
         self._image: _ImageTower | None = None
         self._text: tuple[Any, Any, Any] | None = None
         self._problem: str | None = None
@@ -116,10 +116,9 @@ class Clip:
         # a lone picture, the usual request, is spared the hop to another thread
         inputs = map(prepare, batch) if len(batch) == 1 else tower.pool.map(prepare, batch)
         stacked = torch.stack(list(inputs))  # (n, 3, side, side) float32
-        # One at a time: each computes on all cores already, and two would fight over them.
-        with self._computing, torch.inference_mode():
-            features = tower.module(stacked.to(tower.device))
-            return _unit_rows(features)
+        with self._lanes.lane() as threads, torch.inference_mode():
+            torch.set_num_threads(threads)  # of the calls this thread makes
+            return _unit_rows(tower.module(stacked.to(tower.device)))
 
     def embed_text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts into the same space as pictures.
@@ -149,7 +148,8 @@ class Clip:
         model, tokenizer, device = self._load_text()
         import torch
 
-        with self._computing, torch.inference_mode():
+        with self._lanes.lane() as threads, torch.inference_mode():
+            torch.set_num_threads(threads)
             return _unit_rows(model.encode_text(tokenizer(prompts).to(device)))
 
     # --- loading ---
@@ -180,7 +180,7 @@ class Clip:
         raise Unavailable(f"{self._problem} Set CLIP_MODEL_NAME and CLIP_PRETRAINED right.")
 
     def _build_image(self) -> _ImageTower:
-        open_clip = _import_open_clip()
+        open_clip = import_open_clip()
         device = _pick_device(self._device)
         model = self._build_model(open_clip)
         settings = open_clip.get_model_preprocess_cfg(model)
@@ -198,7 +198,7 @@ class Clip:
         )
 
     def _build_text(self) -> tuple[Any, Any, Any]:
-        open_clip = _import_open_clip()
+        open_clip = import_open_clip()
         device = _pick_device(self._device)
         model = self._build_model(open_clip)
         del model.visual
@@ -209,6 +209,7 @@ class Clip:
         """The whole model on the processor, float32."""
         import torch
 
+        self._lanes = Lanes(min(torch.get_num_threads(), usable_cores()))  # OMP_NUM_THREADS counts
         weights = self._weights
         if weights.config is not None:
             open_clip.add_model_config(weights.config)
@@ -248,7 +249,7 @@ def _unit_rows(features: Any) -> NDArray[np.float32]:
     return rows
 
 
-def _import_open_clip() -> Any:
+def import_open_clip() -> Any:
     """open_clip, also where torchvision's C extension does not fit the torch installed.
 
     Without its extension (a CPU build of torch with the usual torchvision) the import of
@@ -263,7 +264,6 @@ def _import_open_clip() -> Any:
             torch.library.define(f"torchvision::{operator}", declared)
     import open_clip
 
-    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
     torch.backends.cudnn.allow_tf32 = False  # a GPU's vectors are to equal a processor's
     return open_clip
 
@@ -290,14 +290,3 @@ def _pick_device(wanted: str) -> Any:
     if not available.get(kind, True):
         raise Unavailable(f"CLIP_DEVICE={wanted}, but torch finds none here (auto and cpu work).")
     return torch.device(wanted)
-
-
-def usable_cores() -> int:
-    """Processor cores this process may use; a container's limit counts, which torch overlooks."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        limit = max(1, round(int(quota) / int(period)))
-    except (OSError, ValueError):  # no such file, or `max`: no limit
-        return cores or 1
-    return min(cores or 1, limit)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from config import Settings
 from domain import BadImage, ExposrError, NotFound
 from embeddings import Embedder
-from embeddings.clip import usable_cores
+from embeddings.cores import usable_cores
 from embeddings.images import Limits, Picture, decode
 from embeddings.readahead import ReadAhead
 

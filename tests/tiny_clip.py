@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from embeddings.clip import _import_open_clip
+from embeddings.clip import import_open_clip
 from embeddings.weights import Weights
 
 DIM = 24
@@ -41,7 +41,7 @@ def write_config(folder: Path, name: str = "tiny") -> Path:
 
 def build(config: Path, **options: Any) -> Any:
     """The model as open_clip itself builds it."""
-    open_clip = _import_open_clip()
+    open_clip = import_open_clip()
     open_clip.add_model_config(config)
     return open_clip.create_model(config.stem, **options).eval()
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from domain import Unavailable
-from embeddings.clip import Clip, _import_open_clip, _middle
+from embeddings.clip import Clip, _middle, import_open_clip
 from embeddings.images import Picture, decode
 from embeddings.weights import find_weights
 from tests import tiny_clip
@@ -37,7 +37,7 @@ def jpeg(seed: int, width: int = 160, height: int = 120) -> bytes:
 
 def expected(config: Path, data: bytes, **options: Any) -> NDArray[np.float32]:
     """What open_clip's own model and transform make of the file, as a unit row."""
-    open_clip = _import_open_clip()
+    open_clip = import_open_clip()
     open_clip.add_model_config(config)
     model, _, transform = open_clip.create_model_and_transforms(config.stem, **options)
     with Image.open(io.BytesIO(data)) as image, torch.inference_mode():
@@ -70,7 +70,7 @@ def test_inputs_are_exactly_those_of_open_clips_transform(
 ) -> None:
     data = jpeg(4)
     tower = Clip(tiny_clip.plain_weights(config, preprocess=preprocess))._load_image()
-    transform = _import_open_clip().image_transform(32, is_train=False, **preprocess)
+    transform = import_open_clip().image_transform(32, is_train=False, **preprocess)
 
     ours = tower.transform(Image.fromarray(decode(data).pixels))
 
@@ -175,7 +175,7 @@ def test_texts_share_the_space_of_pictures(config: Path, checkpoint: Path) -> No
 
     rows = clip.embed_text(prompts)
 
-    open_clip = _import_open_clip()
+    open_clip = import_open_clip()
     model = tiny_clip.build(config, pretrained=str(checkpoint))
     with torch.inference_mode():
         theirs = model.encode_text(open_clip.get_tokenizer(config.stem)(prompts), normalize=True)
@@ -255,8 +255,8 @@ def test_a_normal_torchvision_keeps_its_own_operators() -> None:
         "import torch\n"
         "schema = '(Tensor dets, Tensor scores, float iou_threshold) -> Tensor'\n"
         "torch.library.define('torchvision::nms', schema)\n"
-        "from embeddings.clip import _import_open_clip\n"
-        "_import_open_clip()\n"
+        "from embeddings.clip import import_open_clip\n"
+        "import_open_clip()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 

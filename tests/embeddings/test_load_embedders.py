@@ -13,7 +13,7 @@ import pytest
 from config import Settings, load_settings
 from domain import TaskKind, Unacceptable, Unavailable
 from embeddings import load_embedders
-from embeddings.clip import Clip, _import_open_clip
+from embeddings.clip import Clip, import_open_clip
 from embeddings.weights import find_weights
 from tests import hub, tiny_clip
 
@@ -273,7 +273,7 @@ def test_the_tables_read_without_torch_are_open_clips_own() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, timeout=60, text=True
     )
-    library = _import_open_clip()
+    library = import_open_clip()
     theirs = {f"{m}:{t}": library.get_pretrained_cfg(m, t) for m, t in library.list_pretrained()}
     assert len(theirs) > 100
     assert json.loads(done.stdout) == json.loads(json.dumps(theirs))
