@@ -19,7 +19,7 @@ SIGMOID, ISOTONIC, TEMPERATURE = "sigmoid", "isotonic", "temperature"
 ISOTONIC_ROWS = 1_000
 """Rows of each label from which isotonic regression is stable enough to be a choice."""
 FLOOR = 1e-6
-"""Least probability the log loss reckons with: isotonic regression gives exact zeros."""
+"""Least probability the log loss reckons with: a forest gives exact zeros."""
 
 
 def calibrate(scores: Scores, codes: Rows, classes: Sequence[str], method: str) -> Any:
@@ -37,16 +37,23 @@ def calibrate(scores: Scores, codes: Rows, classes: Sequence[str], method: str) 
     classes
         The k labels, sorted.
     method
-        `sigmoid` or `isotonic` for two labels, `temperature` for any number.
+        `sigmoid` or `isotonic` for two labels, `temperature` for more.
 
     Notes
     -----
     Not for several threads at once: it silences one warning for the whole process.
+
+    Scores that part the labels without a mistake would make every answer certain, which a few
+    rows cannot show. Platt's sigmoid guards against it by itself; the others are given a few
+    imagined mistakes.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
     labels = np.asarray(classes)
+    weights = balanced_weights(codes)
+    if method != SIGMOID:
+        scores, codes, weights = _with_mistakes(scores, codes, weights)
     rows = np.arange(len(codes))
     calibrated = CalibratedClassifierCV(
         FrozenEstimator(_passing(scores.shape[1], labels)),
@@ -57,7 +64,27 @@ def calibrate(scores: Scores, codes: Rows, classes: Sequence[str], method: str) 
     with warnings.catch_warnings():
         # the classifier is fitted already: weights are for the calibration alone, as warned
         warnings.filterwarnings("ignore", "Since FrozenEstimator", UserWarning)
-        return calibrated.fit(scores, labels[codes], sample_weight=balanced_weights(codes))
+        return calibrated.fit(scores, labels[codes], sample_weight=weights)
+
+
+def _with_mistakes(
+    scores: Scores, codes: Rows, weights: NDArray[np.float64]
+) -> tuple[Scores, Rows, NDArray[np.float64]]:
+    """The rows and imagined ones: of two labels the surest row of each turns out the other.
+
+    Of more, every row turns out its second label with a weight that comes to one row in all.
+    """
+    if scores.shape[1] == 1:
+        extremes = np.array([scores.argmax(), scores.argmin()])
+        wrong, extra = np.array([0, 1]), np.ones(2)
+    else:
+        others = np.where(np.arange(scores.shape[1]) == codes[:, None], -np.inf, scores)
+        extremes, wrong, extra = np.arange(len(codes)), others.argmax(1), weights / len(codes)
+    return (
+        np.concatenate([scores, scores[extremes]]),
+        np.concatenate([codes, wrong]),
+        np.concatenate([weights, extra]),
+    )
 
 
 def _passing(columns: int, labels: NDArray[np.str_]) -> Any:

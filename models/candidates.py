@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.examples import Rows, balanced_weights
 
+Real = TypeVar("Real", np.float32, np.float64)
 Vectors = NDArray[np.float32]
 Scores = NDArray[np.float64]
 Setting = Mapping[str, Any]
@@ -223,28 +224,41 @@ class NystroemSvm(Candidate):
         return {**setting, "landmarks": min(setting["landmarks"], rows)}
 
     def _scores(self, train: Vectors, codes: Rows, test: Vectors) -> Iterator[Scores]:
-        for _, group in groupby(self.settings, itemgetter("gamma")):
-            same = list(group)
-            setting = self.fitting(same[0], len(train))
-            near, ahead = landmark_maps(train, test, setting["gamma"], setting["landmarks"])
-            yield from ridge_path(near, codes, ahead, [other["alpha"] for other in same])
+        # the landmarks that Nystroem itself would choose
+        order = np.random.RandomState(SEED).permutation(len(train))
+        chosen = train[order[: self.settings[0]["landmarks"]]]
+        among = squared_distances(chosen.astype(np.float64), chosen.astype(np.float64))
+        near, ahead = squared_distances(train, chosen), squared_distances(test, chosen)
+        for gamma, same in groupby(self.settings, itemgetter("gamma")):
+            maps = landmark_maps(among, near, ahead, gamma)
+            yield from ridge_path(maps[0], codes, maps[1], [setting["alpha"] for setting in same])
 
 
 def landmark_maps(
-    train: Vectors, test: Vectors, gamma: float, landmarks: int
+    among: NDArray[np.float64], near: Vectors, ahead: Vectors, gamma: float
 ) -> tuple[Vectors, Vectors]:
-    """Nystroem's map of both up to a rotation, by Cholesky: its SVD is 20 times as dear.
+    """Nystroem's map up to a rotation, by Cholesky: its SVD is 20 times as dear.
 
     What follows is a ridge, which a rotation of its columns does not change.
+
+    Parameters
+    ----------
+    among
+        (m, m) squared distances between landmarks; in float64, or they have no root.
+    near, ahead
+        (n, m) and (l, m) squared distances of rows from landmarks.
+    gamma
+        Width of the RBF kernel.
     """
     from scipy.linalg import cholesky, solve_triangular
 
-    chosen = train[np.random.RandomState(SEED).permutation(len(train))[:landmarks]]
-    kernel = np.exp(-gamma * squared_distances(chosen, chosen)).astype(np.float64)
-    kernel.flat[:: landmarks + 1] += JITTER
+    kernel = np.exp(-gamma * among)
+    kernel.flat[:: len(kernel) + 1] += JITTER
     root = cholesky(kernel, lower=True, overwrite_a=True).astype(np.float32)
-    near, ahead = (np.exp(-gamma * squared_distances(rows, chosen)) for rows in (train, test))
-    return tuple(solve_triangular(root, rows.T, lower=True).T for rows in (near, ahead))
+    return (
+        solve_triangular(root, np.exp(-gamma * near).T, lower=True).T,
+        solve_triangular(root, np.exp(-gamma * ahead).T, lower=True).T,
+    )
 
 
 @dataclass(frozen=True)
@@ -271,11 +285,11 @@ class RbfSvm(Candidate):
                 yield raw_scores(model.fit(kernel, codes), onto)
 
 
-def squared_distances(a: Vectors, b: Vectors) -> NDArray[np.float32]:
+def squared_distances(a: NDArray[Real], b: NDArray[Real]) -> NDArray[Real]:
     """(n, m) squared Euclidean distances between rows."""
     products = a @ b.T
     lengths = np.einsum("ij,ij->i", a, a)[:, None] + np.einsum("ij,ij->i", b, b)[None, :]
-    apart: NDArray[np.float32] = np.maximum(lengths - 2 * products, 0)
+    apart: NDArray[Real] = np.maximum(lengths - 2 * products, 0)
     return apart
 
 

@@ -85,6 +85,12 @@ class Race:
 
     def run(self, candidate: Candidate) -> None:
         """Score a candidate's settings, unless time or its first folds speak against it."""
+        try:
+            self._run(candidate)
+        except np.linalg.LinAlgError as error:
+            self.skipped[candidate.name] = f"its equations could not be solved: {error}"
+
+    def _run(self, candidate: Candidate) -> None:
         if self.leader is not None:
             expected = self._expected_seconds(candidate)
             left = self.deadline - self.clock()

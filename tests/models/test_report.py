@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from domain import Task, TaskKind
+from models.batch import fit, search
+from models.card import Predictions, cross_validated, held_out, make_card
+from models.report import plot_names, render
+from models.unseen import leave_sources_out
+from tests.models.made import clusters
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = ("ಅ ಆ", "<script>alert(1)</script>", '$\\frac{1}$ & "more"')
+
+Made = tuple[dict[str, Any], Predictions, Predictions]
+
+
+def made(labels: tuple[str, ...], kind: TaskKind, *, hold_out: bool = True) -> Made:
+    examples = clusters(40, labels, sources=("web", "stock"), apart=1.0)
+    rows = (np.arange(len(examples)) % 5 == 0) & hold_out
+    found = search(examples.take(~rows), classifier="logistic_regression", jobs=1)
+    head = fit(found)
+    tested, validated = held_out(head, examples.take(rows)), cross_validated(found)
+    task = Task(1, "smile", kind, labels, False, datetime.now(UTC))
+    card = make_card(
+        task,
+        "builtin-photo:1",
+        found,
+        tested=tested,
+        validated=validated,
+        unseen=leave_sources_out(found, seconds=60.0, jobs=1),
+        max_false_accusation=0.05,
+    )
+    return card, tested, validated
+
+
+@pytest.fixture(scope="module")
+def two() -> Made:
+    return made(("ai", "real"), TaskKind.AUTHENTICITY)
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Made:
+    return made(HOSTILE, TaskKind.PHOTO)
+
+
+def test_the_card_is_plain_json_and_says_what_was_trained_on_what(two: Made) -> None:
+    card = json.loads(json.dumps(two[0], allow_nan=False))
+
+    assert card["labels"] == ["ai", "real"]
+    assert card["classifier"]["family"] == "logistic_regression"
+    assert card["n_samples"]["per_label"] == {
+        "ai": {"train": 32, "test": 8}, "real": {"train": 32, "test": 8},
+    }  # fmt: skip
+    assert card["n_samples"]["per_source"] == {
+        "stock": {"ai": 20, "real": 20}, "web": {"ai": 20, "real": 20},
+    }  # fmt: skip
+    assert card["metrics"]["held_out"]["n"] == 16
+    assert card["metrics"]["cross_validated"]["n"] == 64
+    assert set(card["metrics"]["held_out"]["per_source"]) == {"web", "stock"}
+    assert card["leave_one_source_out"]["n"] == 64
+    assert card["calibration"]["method"] == "sigmoid"
+    tried = card["search"]["tried"]
+    assert tried == sorted(tried, key=lambda row: (-row["folds"], row["log_loss"]))
+
+
+def test_only_authenticity_has_an_accusation_threshold(two: Made, hostile: Made) -> None:
+    limits = two[0]["thresholds"]
+
+    assert 0.5 <= limits["accuse"] <= 1
+    assert (limits["budget"], limits["n_real"]) == (0.05, 32)
+    assert limits["false_accusations"] <= 1
+    assert "thresholds" not in hostile[0]
+
+
+def test_every_form_of_the_report_is_made(two: Made) -> None:
+    files = render(*two)
+
+    assert set(files) == {"report.json", "report.csv", "report.txt", "report.html"}
+    assert json.loads(files["report.json"]) == json.loads(json.dumps(two[0]))
+    text = files["report.txt"].decode()
+    assert "held out" in text
+    assert "ai is said from" in text
+    rows = list(csv.DictReader(io.StringIO(files["report.csv"].decode())))
+    accuracy = [
+        r
+        for r in rows
+        if (r["measured"], r["figure"], r["scope"]) == ("held_out", "accuracy", "all")
+    ]
+    assert float(accuracy[0]["value"]) == two[0]["metrics"]["held_out"]["accuracy"]
+    assert {r["name"] for r in rows if r["scope"] == "source"} == {"web", "stock"}
+
+
+def test_the_page_carries_everything_in_itself_and_runs_nothing(hostile: Made) -> None:
+    page = render(*hostile)["report.html"].decode()
+
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "ಅ ಆ" in page
+    assert not re.findall(r"(?:src|href)=\"(?!data:image/svg)", page)
+    assert page.count("<img ") == 4
+
+
+def test_its_plots_are_sound_drawings_without_a_word_of_the_labels(hostile: Made) -> None:
+    page = render(*hostile)["report.html"].decode()
+    for source in re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page):
+        drawing = base64.b64decode(source).decode()
+        assert ElementTree.fromstring(drawing).tag.endswith("svg")  # noqa: S314 -- our own
+        assert "alert" not in drawing
+        assert "nan" not in drawing.lower()
+
+
+def test_labels_that_no_font_can_be_trusted_with_are_numbered_and_explained(
+    hostile: Made,
+) -> None:
+    assert plot_names(["ai", "no_smile"]) == ["ai", "no_smile"]
+    assert plot_names(["ai", "ಅ"]) == ["1", "2"]
+    assert plot_names([f"letter {i}" for i in range(30)]) == [str(i) for i in range(1, 31)]
+    assert "Labels by number" in render(*hostile)["report.html"].decode()
+
+
+def test_a_run_without_held_out_pictures_has_a_report_too() -> None:
+    card, tested, validated = made(("ai", "real"), TaskKind.AUTHENTICITY, hold_out=False)
+
+    files = render(card, tested, validated)
+
+    assert card["metrics"]["held_out"]["accuracy"] is None
+    assert "–" in files["report.txt"].decode()
+    assert files["report.html"].decode().count("<img ") == 3
+
+
+def test_reports_may_be_made_in_several_threads(two: Made) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        pages = list(pool.map(lambda _: render(*two)["report.html"], range(6)))
+
+    assert all(page.count(b"<img ") == 4 for page in pages)
+
+
+def test_matplotlib_is_loaded_only_to_draw() -> None:
+    program = "import sys, models.report, train; assert 'matplotlib' not in sys.modules"
+
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)

@@ -1,0 +1,437 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import train as train_module
+from config import Settings
+from domain import NewSample, NotEnoughData, NotFound, PictureFacts, Split, TaskKind
+from embeddings.builtin import Builtin
+from engine import Engine
+from models.learned import Learned
+from models.lesson import read_lesson
+from models.registry import MODEL, Registry
+from storage import Store
+from tests.models.made import clusters
+from train import TrainResult, train
+
+ROOT = Path(__file__).resolve().parent.parent
+TASK, EMBEDDER = "smile", "builtin-photo:1"
+
+
+@pytest.fixture
+def engine(settings: Settings, store: Store) -> Iterator[Engine]:
+    """A real engine on a store of its own; nothing here embeds."""
+    store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
+    registry = Registry(settings.data_dir / "models")
+    embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
+    yield Engine(settings, store, embedders, registry, Learned(store, registry))
+
+
+def teach(
+    store: Store,
+    per_label: int | tuple[int, int] = 40,
+    *,
+    task: str = TASK,
+    labels: tuple[str, str] = ("no_smile", "smile"),
+    embedder: str = EMBEDDER,
+    name: str = "",
+    demo: bool = False,
+    apart: float = 2.0,
+    with_vectors: bool = True,
+    family: str | None = None,
+) -> None:
+    """Put labelled vectors into the store, as if pictures had been ingested and embedded."""
+    examples = clusters(per_label, labels, apart=apart)
+    facts, new = [], []
+    for row, label in enumerate(examples.labels):
+        sha256 = hashlib.sha256(f"{name}{label}{row}".encode()).hexdigest()
+        of = family or sha256
+        test = int(hashlib.sha256(of.encode()).hexdigest(), 16) % 5 == 0
+        facts.append(PictureFacts(sha256, 64, 64, "PNG", 100, row))
+        new.append(
+            NewSample(
+                str(label), f"web{row % 2}", of, Split.TEST if test else Split.TRAIN, demo=demo
+            )
+        )
+    store.samples.add_many(task, list(zip(facts, new, strict=True)))
+    if with_vectors:
+        store.vectors.put(embedder, [fact.sha256 for fact in facts], examples.vectors)
+
+
+def quickly(engine: Engine, task: str = TASK, **more: object) -> TrainResult:
+    return train(engine, task, classifier="logistic_regression", **more)  # type: ignore[arg-type]
+
+
+def vectors_of(labels: tuple[str, ...]) -> NDArray[np.float32]:
+    return clusters(10, labels).vectors
+
+
+def test_a_first_training_run_ends_in_a_version_that_answers(engine: Engine) -> None:
+    teach(engine.store)
+
+    result = quickly(engine, why="a test")
+
+    assert result.promoted
+    answer = engine.learned.head(TASK)
+    assert answer is not None
+    version, head = answer
+    assert (version.id, version.embedder, version.demo) == (result.version.id, EMBEDDER, False)
+    assert head.classes == ("no_smile", "smile")
+    said = head.predict_proba(vectors_of(head.classes)).argmax(axis=1)
+    assert (said == np.repeat([0, 1], 10)).mean() > 0.9
+
+
+def test_the_run_is_kept_in_the_history_with_counts_figures_and_the_gates_word(
+    engine: Engine,
+) -> None:
+    teach(engine.store)
+
+    result = quickly(engine, why="a test")
+
+    run = engine.store.runs.all(TASK)[0]
+    assert (run.id, run.why, run.gate, run.version) == (
+        result.run.id, "a test", "promoted", result.version.id,
+    )  # fmt: skip
+    assert run.reason == result.reason
+    assert run.counts["total"] == 80
+    assert run.metrics["held_out"]["accuracy"] > 0.8
+    assert run.started_at < run.finished_at
+
+
+def test_held_out_pictures_are_not_trained_on(engine: Engine) -> None:
+    teach(engine.store)
+    test = {s.sha256 for s in engine.store.samples.all(TASK) if s.split is Split.TEST}
+
+    card = quickly(engine).version.card
+
+    assert card["n_samples"]["test"] == len(test) == card["metrics"]["held_out"]["n"]
+    assert card["metrics"]["cross_validated"]["n"] == 80 - len(test)
+
+
+def test_reports_and_card_lie_beside_the_model(engine: Engine) -> None:
+    teach(engine.store)
+
+    version = quickly(engine).version
+
+    folder = engine.registry.folder(version)
+    assert json.loads((folder / "card.json").read_text())["version"] == version.id
+    assert (folder / "reports" / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_two_sources_give_the_figure_for_unseen_ones(engine: Engine) -> None:
+    teach(engine.store)
+
+    unseen = quickly(engine).version.card["leave_one_source_out"]
+
+    assert set(unseen["per_source"]) == {"web0", "web1"}
+    assert 0 <= unseen["balanced_accuracy"] <= 1
+
+
+def test_authenticity_gets_a_threshold_from_the_setting_of_now(engine: Engine) -> None:
+    teach(engine.store, task="authenticity", labels=("ai", "real"),
+          embedder="builtin-authenticity:1")  # fmt: skip
+    engine.store.overrides.write({"max_false_accusation": 0.1})
+
+    limits = quickly(engine, "authenticity").version.card["thresholds"]
+
+    assert limits["budget"] == 0.1
+    assert limits["accuse"] >= 0.5
+
+
+def test_settings_changed_at_run_time_choose_the_family(engine: Engine) -> None:
+    teach(engine.store)
+    engine.store.overrides.write({"classifier_type": "random_forest"})
+
+    assert train(engine, TASK).version.classifier == "random_forest"
+
+
+def test_too_few_pictures_are_refused_with_every_count_and_what_is_needed(engine: Engine) -> None:
+    teach(engine.store, (30, 4))
+
+    with pytest.raises(NotEnoughData) as refused:
+        quickly(engine)
+
+    message = refused.value.message
+    assert "no_smile 30, smile 4" in message
+    assert "MIN_IMAGES_PER_CLASS=10" in message
+    assert refused.value.detail["counts"] == {"no_smile": 30, "smile": 4}
+    assert engine.store.versions.all(TASK) == []
+
+
+def test_a_label_without_any_picture_is_named_too(engine: Engine) -> None:
+    with pytest.raises(NotEnoughData, match="no_smile 0, smile 0"):
+        quickly(engine)
+
+
+def test_pictures_without_vectors_are_counted_and_the_command_is_named(engine: Engine) -> None:
+    teach(engine.store, (30, 4))
+    teach(engine.store, 20, name="later", with_vectors=False)
+
+    with pytest.raises(NotEnoughData, match="40 more have no vector") as refused:
+        quickly(engine)
+
+    assert f"python -m embeddings --task {TASK}" in refused.value.message
+
+
+def test_enough_pictures_with_vectors_are_trained_on_and_the_rest_is_said(engine: Engine) -> None:
+    teach(engine.store)
+    teach(engine.store, 5, name="later", with_vectors=False)
+
+    card = quickly(engine).version.card
+
+    assert card["n_samples"]["without_vectors"] == 10
+    assert card["n_samples"]["total"] == 80
+
+
+def test_vectors_of_another_embedder_do_not_count(engine: Engine) -> None:
+    teach(engine.store, embedder="clip:ViT-B-32/openai")
+
+    with pytest.raises(NotEnoughData, match="80 more have no vector of builtin-photo:1"):
+        quickly(engine)
+
+
+def test_a_label_whose_pictures_all_fell_into_the_held_out_split_is_refused(
+    engine: Engine,
+) -> None:
+    family = next(
+        f"family {i}" for i in range(100)
+        if int(hashlib.sha256(f"family {i}".encode()).hexdigest(), 16) % 5 == 0
+    )  # fmt: skip
+    teach(engine.store, (40, 0))
+    teach(engine.store, (0, 12), family=family, name="alike")
+
+    with pytest.raises(NotEnoughData, match="smile are near-duplicates that fell into"):
+        quickly(engine)
+
+
+def test_a_task_that_does_not_exist_is_not_found(engine: Engine) -> None:
+    with pytest.raises(NotFound):
+        quickly(engine, "nothing")
+
+
+def test_variants_count_as_their_label(engine: Engine) -> None:
+    teach(engine.store)
+    task = engine.store.tasks.get(TASK)
+    merged = replace(task, variants={"no_smile": "smile"})
+
+    with pytest.raises(NotEnoughData, match="smile 80"):
+        read_lesson(engine.store, merged, EMBEDDER, needed=10, demo=False)
+
+
+def test_the_demonstrations_pictures_never_mix_with_the_users(engine: Engine) -> None:
+    teach(engine.store, demo=True)
+
+    with pytest.raises(NotEnoughData):
+        quickly(engine)
+    demonstration = quickly(engine, demo=True)
+    assert demonstration.version.demo
+    assert demonstration.promoted
+
+    teach(engine.store, 30, name="own")
+    own = quickly(engine)
+
+    assert own.version.card["n_samples"]["total"] == 60
+    assert own.promoted
+    assert "replaces the demonstration" in own.reason
+
+
+def test_the_demonstration_never_replaces_a_version_of_the_users(engine: Engine) -> None:
+    teach(engine.store)
+    own = quickly(engine)
+    teach(engine.store, 30, name="demo", demo=True)
+
+    later = quickly(engine, demo=True)
+
+    assert not later.promoted
+    current = engine.store.versions.current(TASK)
+    assert current is not None
+    assert current.id == own.version.id
+
+
+def test_a_candidate_that_learned_from_wrong_labels_is_kept_and_not_promoted(
+    engine: Engine,
+) -> None:
+    teach(engine.store, 100)
+    good = quickly(engine)
+    for copy in range(2):
+        _add_with_wrong_labels(engine.store, f"copy {copy}")
+
+    bad = quickly(engine)
+
+    assert not bad.promoted
+    assert bad.run.gate == "kept"
+    assert "Kept, not promoted" in bad.reason
+    current = engine.store.versions.current(TASK)
+    assert current is not None
+    assert current.id == good.version.id
+    assert {v.id for v in engine.store.versions.all(TASK)} == {good.version.id, bad.version.id}
+
+
+def _add_with_wrong_labels(store: Store, name: str) -> None:
+    """Every training picture once more, with the other label."""
+    right = [s for s in store.samples.all(TASK) if s.split is Split.TRAIN and s.source != "bad"]
+    _, rows = store.vectors.get(EMBEDDER, [sample.sha256 for sample in right])
+    ids = [hashlib.sha256(f"{name}{sample.sha256}".encode()).hexdigest() for sample in right]
+    turned = {"smile": "no_smile", "no_smile": "smile"}
+    store.samples.add_many(
+        TASK,
+        [
+            (
+                PictureFacts(sha256, 64, 64, "PNG", 100, 0),
+                NewSample(turned[sample.label], "bad", sha256, Split.TRAIN),
+            )
+            for sha256, sample in zip(ids, right, strict=True)
+        ],
+    )
+    store.vectors.put(EMBEDDER, ids, rows)
+
+
+def test_training_again_on_the_same_pictures_is_promoted(engine: Engine) -> None:
+    teach(engine.store, apart=0.8)
+    quickly(engine)
+
+    again = quickly(engine)
+
+    assert again.promoted
+    assert "balanced accuracy on the" in again.reason
+
+
+def test_a_current_version_of_another_embedder_is_replaced(engine: Engine) -> None:
+    teach(engine.store)
+    quickly(engine)
+
+    class Other(Builtin):
+        @property
+        def id(self) -> str:
+            return "other:1"
+
+    teach(engine.store, 30, name="other", embedder="other:1")
+    embedders = {kind: Other(kind) for kind in TaskKind}
+    moved = Engine(engine.settings, engine.store, embedders, engine.registry, engine.learned)
+
+    result = quickly(moved)
+
+    assert result.promoted
+    assert EMBEDDER in result.reason
+    assert result.version.embedder == "other:1"
+
+
+def test_a_current_version_that_does_not_load_is_replaced(engine: Engine) -> None:
+    teach(engine.store)
+    first = quickly(engine)
+    (engine.registry.folder(first.version) / MODEL).write_bytes(b"")
+
+    second = quickly(engine)
+
+    assert second.promoted
+    assert "cannot answer" in second.reason
+
+
+def test_a_tiny_budget_is_kept_and_what_it_skipped_is_on_the_card(engine: Engine) -> None:
+    teach(engine.store, 200)
+
+    started = time.monotonic()
+    card = train(engine, TASK, time_budget=3.0).version.card
+
+    assert time.monotonic() - started < 30
+    assert card["search"]["budget"] == 3.0
+    assert card["search"]["tried"]
+    assert any("budget" in item["reason"] for item in card["search"]["skipped"])
+
+
+# --- the command ---
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DATA_DIR": str(settings.data_dir), "ENCODER": "builtin"}
+    return subprocess.run(
+        [sys.executable, "train.py", *arguments],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def test_the_command_trains_and_answers_in_json(engine: Engine, settings: Settings) -> None:
+    teach(engine.store)
+
+    done = run(settings, "--task", TASK, "--classifier", "logistic_regression", "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["promoted"] is True
+    assert told["run"]["gate"] == "promoted"
+    assert told["card"]["metrics"]["held_out"]["accuracy"] > 0.8
+    current = engine.store.versions.current(TASK)
+    assert current is not None
+    assert current.id == told["version"]
+
+
+def test_the_command_prints_a_summary_for_people(engine: Engine, settings: Settings) -> None:
+    teach(engine.store)
+    teach(engine.store, 2, name="later", with_vectors=False)
+
+    done = run(settings, "--task", TASK, "--classifier", "logistic_regression")
+
+    assert done.returncode == 0, done.stderr
+    for said in ("held out", "web0", "It is the first version", "4 pictures have no vector"):
+        assert said in done.stdout
+
+
+def test_too_few_pictures_end_the_command_with_a_code_of_their_own(
+    engine: Engine, settings: Settings
+) -> None:
+    teach(engine.store, (12, 3))
+
+    done = run(settings, "--task", TASK, "--json")
+
+    assert done.returncode == 3
+    assert "smile 3" in done.stderr
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "not_enough_data"
+    assert error["detail"]["needed"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--task", "nothing"], "nothing"),
+        (["--classifier", "neural"], "random_forest"),
+        (["--time-budget", "0"], "allowed: 1 to 86400"),
+        (["--time-budget", "soon"], "allowed: 1 to 86400"),
+    ],
+)
+def test_wrong_usage_ends_with_code_2_and_says_what_is_allowed(
+    settings: Settings, arguments: list[str], said: str
+) -> None:
+    done = run(settings, *arguments)
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_teaches_and_does_not_load_what_it_does_not_need(settings: Settings) -> None:
+    done = run(settings, "--help")
+    program = "import sys, runpy; sys.argv = ['train.py', '--help']\n" + (
+        "try: runpy.run_path('train.py', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert not {'sklearn', 'sqlalchemy', 'numpy'} & set(sys.modules)"
+    )
+
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+    assert done.returncode == 0
+    assert "examples:" in done.stdout
+    assert "exit codes:" in done.stdout
+    assert train_module.TOO_FEW == 3
