@@ -66,6 +66,18 @@ def test_builtin_is_what_it_says() -> None:
     assert all("ENCODER=builtin" in e.reason for e in embedders.values())
 
 
+def test_builtin_leaves_the_other_cores_to_other_requests() -> None:
+    code = (
+        "from threadpoolctl import threadpool_info\n"
+        "from config import load_settings\n"
+        "from embeddings import load_embedders\n"
+        "load_embedders(load_settings(encoder='builtin'))\n"
+        "blas = [lib['num_threads'] for lib in threadpool_info() if lib['user_api'] == 'blas']\n"
+        "assert blas and set(blas) == {1}, blas\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
 def test_auto_without_a_network_falls_back_at_once_and_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
