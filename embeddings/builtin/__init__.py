@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from domain import TaskKind
 from embeddings.builtin import authenticity, drawing, photo
+from embeddings.builtin.copies import augment
 from embeddings.images import Picture
+
+__all__ = ["Builtin", "augment"]
 
 
 class _Recipe(NamedTuple):

@@ -21,16 +21,20 @@ WAVES = ((0.3, 8), (0.15, 8), (0.075, 4))
 DIRECTIONS = 8
 BANDWIDTH = 0.55
 """Spread of a filter over frequency, as a ratio to its centre: about two octaves."""
-TEXTURE_GRID = 4
+TEXTURE_GRIDS = {1: 2, 2: 4}
+"""Fields a side in which texture is counted, by how many pixels are averaged for one first.
+
+Coarse texture carries a face better than fine texture does, fine texture a material.
+"""
 TEXTURES = 59
 """Uniform local binary patterns of eight neighbours, and one bin for all others."""
-COLOUR_GRID = 8
+COLOUR_GRID = 4
 SHADES = 16
 COLOUR_WEIGHT = 0.5
 """Colour counts half as much as shape and as texture: it changes with the light."""
 DIM = (
     sum(DIRECTIONS * fields**2 for _, fields in WAVES)
-    + TEXTURES * TEXTURE_GRID**2
+    + sum(TEXTURES * fields**2 for fields in TEXTURE_GRIDS.values())
     + 2 * (COLOUR_GRID**2 + SHADES + TEXTURES)
 )
 
@@ -55,9 +59,16 @@ def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     T. Ahonen, A. Hadid, M. Pietikainen, "Face description with local binary patterns", PAMI 2006.
     """
     luma, *chroma = planes(squared(pixels, SIDE))
+    textures = [_textures(_blocks(luma, block), grid) for block, grid in TEXTURE_GRIDS.items()]
     colour = np.concatenate([_colour(plane) for plane in chroma])
-    parts = [unit(_waves(luma)), unit(_textures(luma, TEXTURE_GRID)), COLOUR_WEIGHT * unit(colour)]
+    parts = [unit(_waves(luma)), unit(np.concatenate(textures)), COLOUR_WEIGHT * unit(colour)]
     return unit(np.concatenate(parts))
+
+
+def _blocks(plane: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Means of blocks of so many pixels a side."""
+    few = len(plane) // block
+    return np.asarray(plane.reshape(few, block, few, block).mean((1, 3)), np.float32)
 
 
 def _waves(luma: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -78,8 +89,8 @@ def _textures(plane: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
     """Square roots of local pattern frequencies in each field of the grid."""
     levels = np.rint(plane).astype(np.int16)
     codes = np.asarray(_patterns(levels, 8, 1, "nri_uniform"), np.intp)
-    cell = SIDE // grid
-    field = np.arange(SIDE) // cell
+    cell = len(plane) // grid
+    field = np.arange(len(plane)) // cell
     number = (field[:, None] * grid + field) * TEXTURES + codes
     counts = np.bincount(number.ravel(), minlength=grid * grid * TEXTURES)
     return np.sqrt(counts.astype(np.float32) / cell**2)
@@ -87,8 +98,7 @@ def _textures(plane: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
 
 def _colour(chroma: NDArray[np.float32]) -> NDArray[np.float32]:
     """Where one colour difference stands, how much of each shade there is, and its texture."""
-    cell = SIDE // COLOUR_GRID
-    places = chroma.reshape(COLOUR_GRID, cell, COLOUR_GRID, cell).mean((1, 3)) / 128
+    places = _blocks(chroma, SIDE // COLOUR_GRID) / 128
     shade = np.clip((chroma + 128) / 256 * SHADES, 0, SHADES - 1).astype(np.intp)
     amounts = np.bincount(shade.ravel(), minlength=SHADES).astype(np.float32) / chroma.size
     return np.concatenate([places.ravel(), np.sqrt(amounts), _textures(chroma, 1)])

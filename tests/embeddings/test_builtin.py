@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from domain import PictureFacts, TaskKind
-from embeddings.builtin import Builtin
+from embeddings.builtin import Builtin, augment
 from embeddings.images import Picture, decode, encode_jpeg, resize
 
 KINDS = list(TaskKind)
@@ -154,3 +154,47 @@ def test_authenticity_sees_recompression() -> None:
     sharp = scene(4)
     pressed = decode(encode_jpeg(sharp, quality=30)).pixels
     assert similarity(TaskKind.AUTHENTICITY, sharp, pressed) < 0.95
+
+
+@pytest.mark.parametrize(("kind", "number"), [(TaskKind.DRAWING, 8), (TaskKind.PHOTO, 12)])
+def test_copies_differ_from_the_picture_and_from_each_other(kind: TaskKind, number: int) -> None:
+    source = strokes(*LETTER_L) if kind is TaskKind.DRAWING else scene(5)
+    copies = augment(source, kind, 1)
+    rows = Builtin(kind).embed([picture(pixels) for pixels in [source, *copies]])
+    likeness = rows @ rows.T
+    assert len(copies) == number
+    assert likeness[~np.eye(len(rows), dtype=bool)].max() < 0.9999
+    assert likeness[0].min() > similarity(kind, source, strokes(*LETTER_T))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_copies_are_the_same_for_the_same_seed(kind: TaskKind) -> None:
+    first, again, other = (augment(scene(6), kind, seed) for seed in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert kind is TaskKind.AUTHENTICITY or not np.array_equal(first[-1], other[-1])
+
+
+def test_authenticity_has_no_copies() -> None:
+    assert augment(scene(7), TaskKind.AUTHENTICITY, 0) == []
+
+
+def test_no_copy_is_mirrored_where_sides_matter() -> None:
+    lopsided = np.zeros((80, 80, 3), np.uint8)
+    lopsided[:, :30] = 255
+    for copy in augment(lopsided, TaskKind.PHOTO, 3, mirror=False):
+        assert copy[:, :20].mean() > copy[:, -20:].mean()
+
+
+def test_the_ground_of_a_copied_drawing_stays_the_ground() -> None:
+    for copy in augment(strokes(*LETTER_L, paper=200, ink=10), TaskKind.DRAWING, 4):
+        border = np.concatenate([copy[0], copy[-1], copy[:, 0], copy[:, -1]])
+        assert (np.median(border, 0) == 200).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", ODD_SHAPES, ids=str)
+def test_odd_pictures_can_be_copied(kind: TaskKind, shape: tuple[int, int]) -> None:
+    for copy in augment(np.full((*shape, 3), 200, np.uint8), kind, 5):
+        assert copy.dtype == np.uint8
+        assert copy.ndim == 3
+        assert max(copy.shape) <= 400
