@@ -7,19 +7,16 @@ import json
 import sys
 import time
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from config import load_settings
 from domain import (
@@ -34,10 +31,11 @@ from domain import (
     VerdictSource,
 )
 from embeddings import Embedder
-from embeddings.images import Limits, Picture, decode
+from embeddings.images import Limits, Picture
+from embeddings.opening import Source, open_in_groups
 from engine import Engine, open_engine
 from scraper.fetch import fetch
-from terminal import progress_bar
+from terminal import print_verdicts, progress_bar
 from wire import describe, describe_error
 
 DEMO_REASON = (
@@ -210,6 +208,28 @@ def classify(
     return verdicts
 
 
+def classify_each(
+    engine: Engine, task: str, sources: Iterable[Source]
+) -> Iterator[Verdict | ExposrError]:
+    """Answer for each source, in order: a verdict, or why there is none.
+
+    Parameters
+    ----------
+    engine
+        The open engine.
+    task
+        Which task is asked.
+    sources
+        Each gives a picture file's bytes when called, or raises an `ExposrError`.
+    """
+    for group in open_in_groups(sources, Limits.of(engine.settings)):
+        pictures = [one.picture for one in group if isinstance(one.picture, Picture)]
+        times = [one.ms for one in group if isinstance(one.picture, Picture)]
+        verdicts = iter(classify(engine, task, pictures, decode_ms=times))
+        for one in group:
+            yield one.picture if isinstance(one.picture, ExposrError) else next(verdicts)
+
+
 def embed_cached(
     engine: Engine, embedder: Embedder, pictures: Sequence[Picture]
 ) -> NDArray[np.float32]:
@@ -261,10 +281,8 @@ EXAMPLES = """examples:
   python classify.py --url https://news.example/photo.jpg
   python classify.py --image face.png --task smile
 
-exit codes: 0 every picture was answered; 1 some could not be read; 2 wrong usage or settings
+exit codes: 0 every picture was answered; 1 some could not be had or read; 2 wrong usage or settings
 """
-CHUNK = 32
-"""Pictures embedded together; small enough for a bar that moves."""
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -301,85 +319,46 @@ def main(argv: Sequence[str] | None = None) -> int:
         document = results[0] if single else {"results": results, "total_images": len(results)}
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
-        _print_table(results)
+        print_verdicts(results)
     return 1 if any("error" in result for result in results) else 0
 
 
 def _answer_all(engine: Engine, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """One result a picture, in order: a verdict, or an error of the API's shape."""
     engine.store.tasks.get(arguments.task)  # a wrong task is said before any work
+    named = _sources(engine, arguments)
+    results: list[dict[str, Any]] = []
+    with progress_bar("classify", len(named)) if arguments.batch else nullcontext(_ignore) as done:
+        answers = classify_each(engine, arguments.task, [source for _, source in named])
+        for (name, _), answer in zip(named, answers, strict=True):
+            if isinstance(answer, Verdict):
+                results.append({"file": name, **describe(answer)})
+            else:
+                results.append({"file": name, "error": describe_error(answer)})
+            done(1)
+    return results
+
+
+def _ignore(n: int) -> None:
+    """No bar for a single picture."""
+
+
+def _sources(engine: Engine, arguments: argparse.Namespace) -> list[tuple[str, Source]]:
     if arguments.url:
-        fetched = fetch(arguments.url, engine.settings, max_bytes=engine.settings.max_image_bytes)
-        return _answer(engine, arguments.task, [(arguments.url, fetched.data)])
+        return [(arguments.url, lambda: fetch(arguments.url, engine.settings).data)]
     if arguments.image:
-        if not arguments.image.is_file():
-            raise NotFound(f"{arguments.image}: no such file")
-        return _answer(engine, arguments.task, [(str(arguments.image), arguments.image)])
+        return [(str(arguments.image), partial(_read, arguments.image))]
     if not arguments.batch.is_dir():
         raise NotFound(f"{arguments.batch}: no such folder")
     files = sorted(p for p in arguments.batch.rglob("*") if p.is_file() and p.name[0] != ".")
-    results: list[dict[str, Any]] = []
-    with progress_bar("classify", len(files)) as advance:
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            results.extend(_answer(engine, arguments.task, [(str(p), p) for p in chunk]))
-            advance(len(chunk))
-    return results
+    return [(str(path), partial(_read, path)) for path in files]
 
 
-def _answer(
-    engine: Engine, task: str, named: Sequence[tuple[str, Path | bytes]]
-) -> list[dict[str, Any]]:
-    """One result a file, in order: a verdict, or an error of the API's shape."""
-    limits = Limits.of(engine.settings)
-
-    def read(item: tuple[str, Path | bytes]) -> tuple[Picture | ExposrError, float]:
-        started = time.perf_counter()
-        content = item[1]
-        try:
-            data = content if isinstance(content, bytes) else content.read_bytes()
-            picture: Picture | ExposrError = decode(data, limits)
-        except ExposrError as error:
-            picture = error
-        except OSError as error:
-            picture = NotFound(f"{item[0]}: {error.strerror}")
-        return picture, (time.perf_counter() - started) * 1000
-
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        decoded = list(pool.map(read, named))
-    good = [(picture, ms) for picture, ms in decoded if isinstance(picture, Picture)]
-    verdicts = iter(classify(engine, task, [p for p, _ in good], decode_ms=[ms for _, ms in good]))
-    results: list[dict[str, Any]] = []
-    for (name, _), (picture, _) in zip(named, decoded, strict=True):
-        if isinstance(picture, Picture):
-            results.append({"file": name, **describe(next(verdicts))})
-        else:
-            results.append({"file": name, "error": describe_error(picture)})
-    return results
-
-
-def _print_table(results: Sequence[Mapping[str, Any]]) -> None:
-    console = Console()
-    table = Table("picture", "prediction", "confidence", "decided by")
-    for result in results:
-        name = escape(result["file"])
-        if "error" in result:
-            table.add_row(name, "[red]no answer[/]", "", escape(result["error"]["message"]))
-        else:
-            confidence = f"{result['confidence']:.0%}"
-            table.add_row(name, escape(result["prediction"]), confidence, result["source"])
-    console.print(table)
-    answered = [result for result in results if "error" not in result]
-    counts = Counter(result["prediction"] for result in answered)
-    console.print(", ".join(f"{escape(label)}: {n}" for label, n in counts.most_common()))
-    for reason in answered[0]["reasons"] if len(answered) == 1 else _shared_reasons(answered):
-        console.print(f"- {escape(reason)}")
-
-
-def _shared_reasons(answered: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What holds for every verdict alike, said once below the table."""
-    if not answered:
-        return []
-    return [r for r in answered[0]["reasons"] if all(r in a["reasons"] for a in answered)]
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

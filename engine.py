@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from config import Settings
+from config import Settings, with_overrides
 from domain import TaskKind
 from embeddings import Embedder, load_embedders
 from models.learned import Learned
@@ -40,3 +40,8 @@ def open_engine(settings: Settings) -> Engine:
     store = open_store(settings)
     registry = Registry(settings.data_dir / "models")
     return Engine(settings, store, embedders, registry, Learned(store, registry))
+
+
+def live_settings(engine: Engine) -> Settings:
+    """The settings with the changes made while running, of whichever process made them."""
+    return with_overrides(engine.settings, engine.store.overrides.read())

@@ -1,11 +1,14 @@
-"""How the commands look to people: one progress bar for all of them, on stderr."""
+"""How the commands look to people: one progress bar for all of them, on stderr; tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 
@@ -39,3 +43,29 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda n: progress.advance(bar, n)
+
+
+def print_verdicts(results: Sequence[Mapping[str, Any]]) -> None:
+    """Print described verdicts and errors as a table, and what holds for all of them below."""
+    console = Console()
+    table = Table("picture", "prediction", "confidence", "decided by")
+    for result in results:
+        name = escape(result["file"])
+        if "error" in result:
+            table.add_row(name, "[red]no answer[/]", "", escape(result["error"]["message"]))
+        else:
+            confidence = f"{result['confidence']:.0%}"
+            table.add_row(name, escape(result["prediction"]), confidence, result["source"])
+    console.print(table)
+    answered = [result for result in results if "error" not in result]
+    counts = Counter(result["prediction"] for result in answered)
+    console.print(", ".join(f"{escape(label)}: {n}" for label, n in counts.most_common()))
+    for reason in answered[0]["reasons"] if len(answered) == 1 else _shared_reasons(answered):
+        console.print(f"- {escape(reason)}")
+
+
+def _shared_reasons(answered: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What holds for every verdict alike, said once below the table."""
+    if not answered:
+        return []
+    return [r for r in answered[0]["reasons"] if all(r in a["reasons"] for a in answered)]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 
-from config import ClassifierType, load_settings, with_overrides
+from config import ClassifierType, load_settings
 from domain import DEFAULT_TASK
 
 EXAMPLES = """examples:
@@ -74,7 +74,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from domain import ExposrError, ModelVersion, NotEnoughData, Run, Unavailable
-from engine import Engine, open_engine
+from engine import Engine, live_settings, open_engine
 from models.batch import Progress, fit, search
 from models.card import Predictions, cross_validated, held_out, make_card
 from models.gate import Gate, compare
@@ -146,7 +146,7 @@ def train(
         Too few pictures of a label; names every count and what is needed.
     """
     started_at, started = datetime.now(UTC), time.monotonic()
-    settings = with_overrides(engine.settings, engine.store.overrides.read())
+    settings = live_settings(engine)
     budget = time_budget or settings.training_time_budget
     task = engine.store.tasks.get(task_name)
     embedder = engine.embedders[task.kind].id
@@ -311,7 +311,8 @@ def _print_summary(result: TrainResult) -> None:
         console.print(f"[dim]skipped {skipped['name']}: {escape(skipped['reason'])}[/]")
     if promise(card):
         console.print(promise(card))
-    console.print(f"[bold]{result.version.id}[/] {escape(result.reason)}")
+    state = "promoted" if result.promoted else "kept, not promoted"
+    console.print(f"Version [bold]{result.version.id}[/] is {state}. {escape(result.reason)}")
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -85,7 +85,7 @@ def _check_items(data: bytes, meta: Box) -> None:
     if b"pixi" not in properties:
         # The standard (ISO/IEC 23000-22, 7.3.6.6) asks for it of every picture shown.
         raise BadImage(
-            BadImageReason.CORRUPT,
+            BadImageReason.UNSUPPORTED_FORMAT,
             "The file does not declare its pixel depth (pixi); save it again as JPEG or PNG.",
         )
     channels = properties[b"pixi"][META_HEADER]

@@ -42,8 +42,8 @@ def compare(candidate: Predictions, current: Predictions) -> Gate:
         f"(standard error of the difference {error:.1%})"
     )
     if difference < -ALLOWED * error:
-        return Gate(False, f"Kept, not promoted: {scores}.")
-    return Gate(True, f"Promoted: {scores}.")
+        return Gate(False, f"Clearly worse: {scores}.")
+    return Gate(True, f"No worse: {scores}.")
 
 
 def _right(predictions: Predictions) -> NDArray[np.float64]:

@@ -67,6 +67,8 @@ OWNERS: dict[str, set[str]] = {
     "requests": {"scraper/fetch.py"},
     "urllib.request": {"scraper/fetch.py"},
     "pydantic_settings": {"config.py"},
+    "gunicorn": {"web/server.py"},
+    "swagger_ui_bundle": {"web/pages.py"},
     "pickle": {"models/registry.py"},
 }
 HEAVY = {"torch", "torchvision", "open_clip", "matplotlib", "sklearn", "skops", "skimage", "scipy"}

@@ -187,18 +187,25 @@ def test_one_image_answers_zero(command: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--image", "nowhere.png"],
-        ["--batch", "nowhere"],
-        ["--url", "http://127.0.0.1/x.png"],
-        ["--image", "nowhere.png", "--task", "unknown"],
-    ],
+    "arguments", [["--batch", "nowhere"], ["--image", "a.png", "--task", "unknown"]]
 )
-def test_what_cannot_be_done_is_said_in_a_line(
+def test_what_cannot_begin_is_said_in_a_line(
     command: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--image", "nowhere.png"], "not_found"),
+        (["--url", "http://127.0.0.1/x.png"], "fetch_refused"),
+    ],
+)
+def test_picture_that_cannot_be_had_is_an_error_result(
+    command: Path, arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == code

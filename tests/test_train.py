@@ -272,7 +272,7 @@ def test_a_candidate_that_learned_from_wrong_labels_is_kept_and_not_promoted(
 
     assert not bad.promoted
     assert bad.run.gate == "kept"
-    assert "Kept, not promoted" in bad.reason
+    assert "Clearly worse" in bad.reason
     current = engine.store.versions.current(TASK)
     assert current is not None
     assert current.id == good.version.id

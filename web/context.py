@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app
 
-from config import Settings, with_overrides
-from engine import Engine
+from config import Settings
+from engine import Engine, live_settings
 
 EXTENSION = "exposr"
 
@@ -43,9 +43,4 @@ def current_openapi() -> bytes:
 
 def current_settings() -> Settings:
     """The settings with the changes made while running, of whichever process made them."""
-    return settings_of(current_engine())
-
-
-def settings_of(engine: Engine) -> Settings:
-    """The settings with the changes made while running, of whichever process made them."""
-    return with_overrides(engine.settings, engine.store.overrides.read())
+    return live_settings(current_engine())

@@ -9,10 +9,10 @@ from flask import Flask, Response
 
 from config import RUNTIME_SETTINGS, with_overrides
 from domain import ExposrError, Unacceptable
-from engine import Engine
+from engine import Engine, live_settings
 from web.answers import answer
 from web.bodies import read_json
-from web.context import current_engine, current_settings, settings_of
+from web.context import current_engine, current_settings
 from web.payloads.service import config_document
 
 LOOK_AGAIN = 1.0
@@ -52,7 +52,7 @@ def follow_log_level(app: Flask, engine: Engine) -> None:
             return
         looked = time.monotonic()
         try:
-            wanted = settings_of(engine).log_level
+            wanted = live_settings(engine).log_level
         except ExposrError as error:  # the request itself will say what is wrong
             log.warning("The log level could not be read: %s", error.message)
             return

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from flask import Response, request
 
-from classify import classify
-from domain import DEFAULT_TASK, Malformed, NotFound, Unacceptable
+from classify import classify, classify_each
+from domain import DEFAULT_TASK, Malformed, NotFound, Unacceptable, Verdict
+from embeddings.images import Limits
+from embeddings.opening import Source, open_picture
+from engine import Engine
 from web.answers import answer
-from web.batches import answer_each, open_picture
 from web.bodies import (
     ENVELOPE_BYTES,
     MOST_FIELDS,
@@ -22,7 +26,7 @@ from web.bodies import (
     read_picture,
 )
 from web.context import current_engine
-from web.errors import TooLarge, UnsupportedMedia
+from web.errors import TooLarge, UnsupportedMedia, describe_briefly
 from web.multipart import parts
 from web.payloads.verdicts import BatchRequest, UrlRequest, verdict_document
 from web.tasks import known_task
@@ -52,7 +56,7 @@ def classify_url(task: str = DEFAULT_TASK) -> Response:
 
 def _verdict(task: str, data: bytes) -> Response:
     engine = current_engine()
-    picture, ms = open_picture(data, engine.settings)
+    picture, ms = open_picture(data, Limits.of(engine.settings))
     (verdict,) = classify(engine, task, [picture], decode_ms=[ms])
     return answer(verdict_document(engine, verdict))
 
@@ -82,7 +86,7 @@ def _batch_of_files(task: str) -> Response:
         if not images:
             raise Malformed("There is no part named `images`.")
         _check_count(len(images), most)
-        results = answer_each(engine, task, [partial(content_of, part) for part in images])
+        results = _answer_each(engine, task, [partial(content_of, part) for part in images])
     return answer({"results": results, "total_images": len(results)})
 
 
@@ -97,8 +101,17 @@ def _batch_of_urls(task: str) -> Response:
             raise Unacceptable(f"urls.{position}", url, "a URL")
         return fetch_picture(url, engine.settings)
 
-    results = answer_each(engine, task, [partial(source, i) for i in range(len(urls))])
+    results = _answer_each(engine, task, [partial(source, i) for i in range(len(urls))])
     return answer({"results": results, "total_images": len(results)})
+
+
+def _answer_each(engine: Engine, task: str, sources: Iterable[Source]) -> list[dict[str, Any]]:
+    return [
+        verdict_document(engine, found)
+        if isinstance(found, Verdict)
+        else {"error": describe_briefly(found)}
+        for found in classify_each(engine, task, sources)
+    ]
 
 
 def _check_count(count: int, most: int) -> None:

@@ -42,7 +42,7 @@ def test_a_clearly_worse_candidate_is_kept() -> None:
     gate = compare(answers(20), answers(4))
 
     assert not gate.promoted
-    assert gate.reason.startswith("Kept, not promoted")
+    assert gate.reason.startswith("Clearly worse")
 
 
 def test_pictures_on_which_both_agree_do_not_hide_a_loss() -> None:

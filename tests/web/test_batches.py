@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from config import Settings
 from domain import TaskKind
+from embeddings import opening
 from engine import Engine
 from tests.scraper.servers import answer, serving
 from tests.web.service import (
@@ -21,7 +22,6 @@ from tests.web.service import (
     jpeg,
     reopened,
 )
-from web import batches
 from web.payloads.verdicts import BatchBody
 
 
@@ -83,7 +83,7 @@ def test_the_same_picture_twice_is_embedded_once_and_answered_twice(engine: Engi
 def test_large_pictures_are_embedded_in_groups_that_fit_in_memory(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "GROUP_PIXELS", 6 * 96 * 64)
+    monkeypatch.setattr(opening, "GROUP_PIXELS", 6 * 96 * 64)
     embedder, client = counting(engine)
     parts = [file(jpeg(seed, 96, 64 + seed)) for seed in range(7)]
     results = client.post("/batch_classify", data={"images": parts}).get_json()["results"]

@@ -1,0 +1,69 @@
+"""Many pictures at a time: each opened on its own, gathered into groups that fit in memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+from domain import ExposrError
+from embeddings.images import Limits, Picture, decode
+
+Source = Callable[[], bytes]
+"""Gives a picture file's bytes when called, or raises an `ExposrError`."""
+
+WINDOW = 8
+"""Pictures fetched and opened at a time."""
+GROUP_PIXELS = 50_000_000
+"""Pixels held for one embedding; more than that is embedded in several groups (150 MB each)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A picture, or why there is none; and the milliseconds it took to decode."""
+
+    picture: Picture | ExposrError
+    ms: float = 0.0
+
+
+def open_picture(data: bytes, limits: Limits) -> tuple[Picture, float]:
+    """Decode, and say how many milliseconds it took.
+
+    Raises
+    ------
+    BadImage
+        It is not a picture we accept.
+    """
+    started = time.perf_counter()
+    picture = decode(data, limits)
+    return picture, (time.perf_counter() - started) * 1000
+
+
+def open_in_groups(sources: Iterable[Source], limits: Limits) -> Iterator[list[Opened]]:
+    """Open every source, in order, a group at a time; what cannot be opened stands as its error."""
+    group: list[Opened] = []
+    pixels = 0
+    for one in _open_each(sources, limits):
+        group.append(one)
+        if isinstance(one.picture, Picture):
+            pixels += one.picture.pixels.size // 3
+        if pixels >= GROUP_PIXELS:
+            yield group
+            group, pixels = [], 0
+    if group:
+        yield group
+
+
+def _open_each(sources: Iterable[Source], limits: Limits) -> Iterator[Opened]:
+    def open_one(source: Source) -> Opened:
+        try:
+            return Opened(*open_picture(source(), limits))
+        except ExposrError as error:
+            return Opened(error)
+
+    waiting = iter(sources)
+    with ThreadPoolExecutor(WINDOW) as pool:
+        while window := list(islice(waiting, WINDOW)):
+            yield from pool.map(open_one, window)
