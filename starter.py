@@ -58,7 +58,7 @@ def ensure(settings: Settings) -> None:
             demo=True,
             why="starter lesson",
         )
-        log.info("The demonstration lesson is ready: %s", result.reason)
+        log.info("The demonstration lesson is ready: version %s.", result.version.id)
     finally:
         engine.close()
 
