@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,15 +42,16 @@ from terminal import progress_bar
 FEWEST_C = 30.0
 """Logistic regression's C where there are too few pictures of a label to search."""
 RESAMPLES = 1_000
-SHOWN = (
-    "accuracy",
-    "balanced_accuracy",
-    "roc_auc",
-    "expected_calibration_error",
-    "share_answered",
-    "error_of_answered",
-    "false_accusations",
-)
+SHOWN = {
+    "accuracy": "right",
+    "balanced_accuracy": "balanced",
+    "roc_auc": "AUC",
+    "expected_calibration_error": "ECE",
+    "share_answered": "answered",
+    "error_of_answered": "of these wrong",
+    "false_accusations": "real accused",
+}
+"""Figures that are averaged, and their short names; the last three at the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,9 @@ def _examine(
     try:
         found = search(lesson, classifier=arguments.classifier, budget=arguments.budget)
     except NotEnoughData:  # one family of a label cannot be cross-validated
-        model = LogisticRegression(C=FEWEST_C, max_iter=500).fit(lesson.vectors, lesson.labels)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            model = LogisticRegression(C=FEWEST_C, max_iter=500).fit(lesson.vectors, lesson.labels)
         head, accuse, name = BatchHead(model), None, f"logistic regression, C={FEWEST_C:g}"
     else:
         head, name = fit(found), found.winner.candidate.name
@@ -267,7 +271,7 @@ def _print(figures: dict[str, Any]) -> None:
     keys = [key for key in SHOWN if any(key in group for group in figures["groups"])]
     table.add_column("")
     for key in keys:
-        table.add_column(key.replace("_", " "), justify="right")
+        table.add_column(SHOWN[key], justify="right")
     for group in figures["groups"]:
         table.add_row(group["name"], *(_text(group[key]) if key in group else "" for key in keys))
         if "pooled" in group:
