@@ -192,6 +192,7 @@ class LinearSvm(Candidate):
 
     family = "svm"
     kind = "linear SVM"
+    growth = 1.25
 
     def model(self, setting: Setting) -> Any:
         """A LinearSVC."""

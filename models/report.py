@@ -109,7 +109,7 @@ def _opening(card: Mapping[str, Any]) -> Iterator[str]:
 
 def _plots(parts: Mapping[str, Predictions]) -> Iterator[str]:
     yield "<h2>Plots</h2>"
-    yield _figure("ROC: real hits against false alarms", lambda axes: _draw_roc(axes, parts))
+    yield _figure(_roc_caption(parts), lambda axes: _draw_roc(axes, parts))
     yield _figure(
         "Calibration: how often it is right when it is so sure",
         lambda axes: _draw_reliability(axes, parts),
@@ -119,6 +119,13 @@ def _plots(parts: Mapping[str, Predictions]) -> Iterator[str]:
             f"Confusion, {MEASURED[key]}: rows are the truth",
             lambda axes, part=part: _draw_confusion(axes, part),  # type: ignore[misc]
         )
+
+
+def _roc_caption(parts: Mapping[str, Predictions]) -> str:
+    labels = next(iter(parts.values())).classes
+    if len(labels) == 2:
+        return f"ROC: {labels[0]} found, against {labels[1]} taken for it"
+    return "ROC, mean over labels: each found, against others taken for it"
 
 
 def _legend(labels: Sequence[str]) -> Iterator[str]:
@@ -187,7 +194,7 @@ def _draw_roc(axes: Axes, parts: Mapping[str, Predictions]) -> None:
             mean = np.mean([np.interp(grid, false, true) for false, true in curves], axis=0)
             axes.plot(*(curves[0] if len(curves) == 1 else (grid, mean)), label=MEASURED[key])
     axes.plot([0, 1], [0, 1], color="0.7", linestyle=":", label="guessing")
-    axes.set(xlabel="share of the others hit", ylabel="share hit", xlim=(0, 1), ylim=(0, 1.01))
+    axes.set(xlabel="share taken for it", ylabel="share found", xlim=(0, 1), ylim=(0, 1.01))
     axes.legend(loc="lower right")
 
 
@@ -195,7 +202,7 @@ def _roc_curves(part: Predictions) -> Iterator[tuple[Any, Any]]:
     """One curve for two labels; each label against the rest for more."""
     from sklearn.metrics import roc_curve
 
-    for column, label in list(enumerate(part.classes))[1 if len(part.classes) == 2 else 0 :]:
+    for column, label in list(enumerate(part.classes))[: 1 if len(part.classes) == 2 else None]:
         positive = part.examples.labels == label
         if positive.any() and not positive.all():
             yield roc_curve(positive, part.chances[:, column])[:2]
