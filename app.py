@@ -110,6 +110,8 @@ def main(arguments: argparse.Namespace) -> int:
         return WRONG_SETTINGS
     if not prepare(settings):
         return WRONG_SETTINGS
+    # What could be fetched is in the cache now: every worker finds the same, at once.
+    settings = settings.model_copy(update={"clip_fetch_seconds": 0.0})
     if settings.api_debug:
         app = create_app(opened(settings))
         app.run(settings.api_host, settings.api_port, debug=True, use_debugger=False)

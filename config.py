@@ -205,9 +205,16 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _closed_in_public(self) -> Self:
-        if not self.loopback and not self.admin_key:
+        if self.admin_key:
+            return self
+        if not self.loopback:
             raise ValueError(
                 f"API_HOST={self.api_host}: reachable from other machines, so ADMIN_KEY must be set"
+            )
+        if self.allowed_hosts:
+            raise ValueError(
+                f"ALLOWED_HOSTS={','.join(self.allowed_hosts)}: "
+                "reachable through a proxy, so ADMIN_KEY must be set"
             )
         return self
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import Settings
-from domain import DEFAULT_TASK, NewSample, Split
+from domain import DEFAULT_TASK, NewSample
 from embeddings.images import Limits, decode, encode_jpeg, resize
 from embeddings.job import embed_missing
 from engine import Engine, open_engine
+from scraper.families import split_of
 from train import train
 
 Pixels = NDArray[np.uint8]
@@ -44,11 +44,11 @@ def ensure(settings: Settings) -> None:
         return
     engine = open_engine(settings)
     try:
-        if engine.store.versions.current(DEFAULT_TASK) or engine.store.samples.counts(DEFAULT_TASK):
-            return
-        log.info("Nothing is trained yet: making the demonstration lesson ...")
-        _store_lesson(engine)
         embedder = engine.embedders[engine.store.tasks.get(DEFAULT_TASK).kind]
+        if not _wanted(engine, embedder.id):
+            return
+        log.info("Making the demonstration lesson ...")
+        _store_lesson(engine)
         embed_missing(engine.store, embedder, DEFAULT_TASK, settings=settings, demo=True)
         result = train(
             engine,
@@ -63,18 +63,25 @@ def ensure(settings: Settings) -> None:
         engine.close()
 
 
+def _wanted(engine: Engine, embedder_id: str) -> bool:
+    """Whether nobody has brought anything, and no demonstration of this embedder answers yet."""
+    if engine.store.samples.counts(DEFAULT_TASK):
+        return False
+    current = engine.store.versions.current(DEFAULT_TASK)
+    return current is None or (current.demo and current.embedder != embedder_id)
+
+
 def _store_lesson(engine: Engine) -> None:
     limits = Limits.of(engine.settings)
     found = []
     for label, family, pixels in lesson():
         data = encode_jpeg(pixels, quality=90)
         engine.store.blobs.put(data)
-        held_out = int(sha256(family.encode()).hexdigest(), 16) % 5 == 0
         sample = NewSample(
             label=label,
             source=f"starter-{label}",
             family=family,
-            split=Split.TEST if held_out else Split.TRAIN,
+            split=split_of(family),
             license="see scikit-image and scikit-learn" if label == "real" else "MIT",
             demo=True,
         )

@@ -95,6 +95,8 @@ from terminal import progress_bar
 from wire import describe_error
 
 TOO_FEW = 3
+DEMO_MINIMUM = 10
+"""Pictures a label the demonstration needs, whatever the user's own pictures must come to."""
 REPORT_SECONDS = 2.0
 """Kept back from the time budget for plots and saving."""
 
@@ -150,7 +152,7 @@ def train(
     budget = time_budget or settings.training_time_budget
     task = engine.store.tasks.get(task_name)
     embedder = engine.embedders[task.kind].id
-    needed = settings.min_images_per_class
+    needed = DEMO_MINIMUM if demo else settings.min_images_per_class
     lesson = read_lesson(engine.store, task, embedder, needed=needed, demo=demo)
     found = search(
         lesson.train,

@@ -175,8 +175,8 @@ class Clip:
                 self._problem = error.message
             except Exception as error:
                 log.exception("CLIP does not load")
-                first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                self._problem = f"The CLIP model {self.id} does not load: {first}"
+                kind = type(error).__name__  # its text may name places on this machine
+                self._problem = f"The CLIP model {self.id} does not load ({kind}; see the log)."
         raise Unavailable(f"{self._problem} Set CLIP_MODEL_NAME and CLIP_PRETRAINED right.")
 
     def _build_image(self) -> _ImageTower:

@@ -230,7 +230,8 @@ def _read(run: _Run, sha256: str) -> Picture | Aside:
     except BadImage as error:
         return Aside(sha256, error.reason.value, error.message)
     except NotFound:
-        return Aside(sha256, "missing", "The picture's file is gone.")
+        # the folder of pictures may be on a volume that is not mounted just now
+        return Aside(sha256, "missing", "The picture's file is gone.", keep=True)
     except OSError as error:  # the disk's fault, perhaps for a moment only
         return Aside(sha256, "unreadable", f"Its file cannot be read: {error.strerror}.", keep=True)
     if picture.facts.sha256 != sha256:

@@ -65,7 +65,7 @@ def look_up(tables: Any, model: str, tag: str, *, fetch: bool) -> dict[str, Any]
     try:
         file = tables.download_pretrained(entry)
     except (OSError, RuntimeError, AttributeError) as error:
-        return {"state": "failed" if fetch else "missing", "why": str(error)}
+        return {"state": "failed" if fetch else "missing", "why": type(error).__name__}
     return {
         "state": "ready",
         "file": file,
@@ -84,7 +84,7 @@ def _cut_off(tables: Any) -> None:
 def _cached(
     repo_id: str, filename: str, revision: str | None = None, cache_dir: str | None = None
 ) -> str:
-    """`hf_hub_download(local_files_only=True)`, which all the same asks the hub about agents."""
+    """`hf_hub_download(local_files_only=True)`, which all the same asks the hub about itself."""
     found = huggingface_hub.try_to_load_from_cache(repo_id, filename, cache_dir, revision)
     if not isinstance(found, str):
         raise FileNotFoundError(f"{repo_id}/{filename} is not cached")

@@ -15,7 +15,11 @@ Source = Callable[[], bytes]
 """Gives a picture file's bytes when called, or raises an `ExposrError`."""
 
 WINDOW = 8
-"""Pictures fetched and opened at a time."""
+"""Files fetched at a time."""
+DECODING = 2
+"""Pictures decoded at a time: each may take 75 MB, and more than the cores gain nothing."""
+GROUP = 64
+"""Pictures embedded together at most, so that progress shows and is kept."""
 GROUP_PIXELS = 50_000_000
 """Pixels held for one embedding; more than that is embedded in several groups (150 MB each)."""
 
@@ -49,7 +53,7 @@ def open_in_groups(sources: Iterable[Source], limits: Limits) -> Iterator[list[O
         group.append(one)
         if isinstance(one.picture, Picture):
             pixels += one.picture.pixels.size // 3
-        if pixels >= GROUP_PIXELS:
+        if pixels >= GROUP_PIXELS or len(group) == GROUP:
             yield group
             group, pixels = [], 0
     if group:
@@ -57,13 +61,23 @@ def open_in_groups(sources: Iterable[Source], limits: Limits) -> Iterator[list[O
 
 
 def _open_each(sources: Iterable[Source], limits: Limits) -> Iterator[Opened]:
-    def open_one(source: Source) -> Opened:
+    def fetch(source: Source) -> bytes | ExposrError:
         try:
-            return Opened(*open_picture(source(), limits))
+            return source()
+        except ExposrError as error:
+            return error
+
+    def open_one(data: bytes | ExposrError) -> Opened:
+        if isinstance(data, ExposrError):
+            return Opened(data)
+        try:
+            return Opened(*open_picture(data, limits))
         except ExposrError as error:
             return Opened(error)
 
     waiting = iter(sources)
     with ThreadPoolExecutor(WINDOW) as pool:
         while window := list(islice(waiting, WINDOW)):
-            yield from pool.map(open_one, window)
+            fetched = list(pool.map(fetch, window))
+            for start in range(0, len(fetched), DECODING):
+                yield from pool.map(open_one, fetched[start : start + DECODING])

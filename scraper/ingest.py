@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -21,6 +20,7 @@ from domain import (
     TaskKind,
     Unacceptable,
 )
+from embeddings.cores import usable_cores
 from embeddings.images import Limits
 from scraper.folders import Found, Survey, normal, survey
 from scraper.intake import Collection, Intake, Offer, Outcome
@@ -290,10 +290,3 @@ def in_order(items: Iterable[T], work: Callable[[T], R], workers: int) -> Genera
             yield done, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def usable_cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

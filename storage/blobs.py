@@ -27,7 +27,7 @@ class Blobs:
         """
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
-        if not path.exists():
+        if not _holds(path, data):
             _make_folders(path.parent)
             _write(path, data)
         _sync_folder(path.parent)  # also when another process put it there a moment ago
@@ -96,3 +96,11 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    """Whether the file is there and whole; a damaged one is written again."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except FileNotFoundError:
+        return False

@@ -89,13 +89,18 @@ class Samples:
     def _make_room(
         self, connection: Connection, task_id: int, rows: Sequence[dict[str, Any]]
     ) -> list[int]:
-        """Which rows are new to the task; the demonstration's that they replace are gone then."""
+        """Which rows are new to the task; those that they replace are gone then.
+
+        Replaced are the demonstration's by the user's, and what was put aside as unreadable:
+        whoever offers a picture again has just read it.
+        """
         samples = schema.samples
         here = samples.c.task_id == task_id
         users = {row["sha256"] for row in rows if not row["demo"]}
         replaced = self._database.among(samples.c.sha256, users)
         connection.execute(delete(samples).where(here, samples.c.demo.is_(True), replaced))
         offered = self._database.among(samples.c.sha256, {row["sha256"] for row in rows})
+        connection.execute(delete(samples).where(here, samples.c.unreadable.is_(True), offered))
         taken = set(connection.execute(select(samples.c.sha256).where(here, offered)).scalars())
         keep = []
         # the user's first: within one call they win over the demonstration's as well

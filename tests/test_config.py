@@ -79,6 +79,12 @@ def test_public_address_without_admin_key_is_refused(monkeypatch: pytest.MonkeyP
     assert not load_settings().loopback
 
 
+def test_a_proxy_before_it_without_admin_key_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ADMIN_KEY must be set"):
+        load_settings(allowed_hosts="news.example")
+    assert load_settings(allowed_hosts="news.example", admin_key="k").allowed_hosts
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_loopback_needs_no_key(host: str) -> None:
     assert load_settings(api_host=host).loopback

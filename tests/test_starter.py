@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from classify import DEMO_REASON, classify
@@ -11,6 +13,7 @@ from embeddings.images import decode
 from engine import open_engine
 from starter import ensure, lesson, photographs
 from tests.pictures import encode, photo
+from tests.tiny_clip import write_config
 from train import train
 
 
@@ -55,6 +58,33 @@ def test_demonstration_is_not_counted_or_trained_on_with_the_users_own(
     with pytest.raises(NotEnoughData):
         train(engine, DEFAULT_TASK)
     engine.close()
+
+
+def test_lesson_is_made_whatever_the_users_own_must_come_to(settings: Settings) -> None:
+    wanting = settings.model_copy(update={"starter_lesson": True, "min_images_per_class": 5000})
+    ensure(wanting)
+    engine = open_engine(wanting)
+    assert engine.store.versions.current(DEFAULT_TASK) is not None
+    engine.close()
+
+
+def test_another_embedder_gets_a_demonstration_of_its_own(
+    first_start: Settings, tmp_path: Path
+) -> None:
+    tiny = first_start.model_copy(
+        update={
+            "encoder": Encoder.CLIP,
+            "clip_model_name": str(write_config(tmp_path)),
+            "clip_pretrained": "random",
+        }
+    )
+    ensure(tiny)
+    engine = open_engine(tiny)
+    current = engine.store.versions.current(DEFAULT_TASK)
+    engine.close()
+    assert current is not None
+    assert current.demo
+    assert current.embedder.startswith("clip:tiny")
 
 
 def test_no_lesson_where_the_user_brought_pictures(settings: Settings) -> None:

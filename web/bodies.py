@@ -26,6 +26,8 @@ ENVELOPE_BYTES = 64 * 1024
 MOST_FIELDS = 16
 """Parts accepted beside the pictures."""
 LONGEST_URL = 8192
+MOST_JSON_ITEMS = 50_000
+"""Of a body: each costs some 20 times its text in memory, so they are counted before reading."""
 DEEPEST = 32
 """Levels of JSON that are read; ours has three, and deeper ones overflow stacks further in."""
 
@@ -71,6 +73,8 @@ def read_json() -> Any:
         )
     try:
         text = read_body().decode("utf-8-sig")
+        if sum(text.count(mark) for mark in "[{,") > MOST_JSON_ITEMS:
+            raise Malformed(f"The JSON body has more than {MOST_JSON_ITEMS} items.")
         document = json.loads(text, parse_constant=_no_constant)
         _check_depth(document)
         if _ESCAPED_SURROGATE.search(text):

@@ -137,7 +137,9 @@ def check_key(settings: Settings, level: Level) -> None:
     Forbidden
         A known key that may do less than this.
     """
-    accepted = accepted_keys(settings, level)
+    # a server of the user's own may listen more widely than API_HOST says
+    local = settings.loopback and not settings.allowed_hosts and _is_loopback(_client())
+    accepted = accepted_keys(settings, level, local=local)
     if accepted is None:
         return
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -151,12 +153,12 @@ def check_key(settings: Settings, level: Level) -> None:
     raise Unauthorised("The key is not known.")
 
 
-def accepted_keys(settings: Settings, level: Level) -> tuple[str, ...] | None:
+def accepted_keys(settings: Settings, level: Level, *, local: bool) -> tuple[str, ...] | None:
     """The keys that open a level; None where it is open to all.
 
-    On loopback a level is open until a key for it is set. The admin key opens every level.
+    For `local` requests a level is open until a key for it is set. The admin key opens every level.
     """
-    read, admin, local = settings.api_key, settings.admin_key, settings.loopback
+    read, admin = settings.api_key, settings.admin_key
     if level is Level.PUBLIC or (level is Level.READ and settings.public_classify):
         return None
     if level is Level.ADMIN:
@@ -172,6 +174,10 @@ def _is_one_of(given: str, keys: Iterable[str]) -> bool:
         hmac.compare_digest(digest, sha256(key.encode("utf-8")).digest()) for key in keys if key
     ]
     return any(matches)
+
+
+def _client() -> str:
+    return request.remote_addr or ""
 
 
 def _lower(names: Iterable[str]) -> set[str]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from classify import DEMO_REASON, decide_all
 from config import VERSION
-from domain import DEFAULT_TASK, ExposrError, Task, TaskKind, Unavailable
+from domain import DEFAULT_TASK, ExposrError, NotFound, Task, TaskKind, Unavailable
 from embeddings import Embedder
 from embeddings.images import decode, encode_png
 from engine import Engine
@@ -82,11 +82,15 @@ def _look(engine: Engine, body: HealthBody) -> None:
     for task in tasks:
         if task.kind not in vectors:
             vectors[task.kind] = _embed_canary(engine.embedders[task.kind])
-        problem = _problem(engine, task, vectors[task.kind])
+        try:
+            problem = _problem(engine, task, vectors[task.kind])
+            seen = _task_health(engine, task, problem)
+        except NotFound:  # deleted a moment ago
+            continue
         if not body.canary.ok:
             ms = (time.perf_counter() - started) * 1000
             body.canary = Canary(ok=True, ms=round(ms, 3))
-        body.tasks[task.name] = _task_health(engine, task, problem)
+        body.tasks[task.name] = seen
     for name, seen in body.tasks.items():
         if seen.problem:
             body.problems.append(f"{name}: {seen.problem}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from flask import Response, request
 
 from classify import classify, classify_each
-from domain import DEFAULT_TASK, Malformed, NotFound, Unacceptable, Verdict
+from domain import DEFAULT_TASK, FetchRefused, Malformed, NotFound, Unacceptable, Verdict
 from embeddings.images import Limits
 from embeddings.opening import Source, open_picture
 from engine import Engine
@@ -30,6 +31,9 @@ from web.errors import TooLarge, UnsupportedMedia, describe_briefly
 from web.multipart import parts
 from web.payloads.verdicts import BatchRequest, UrlRequest, verdict_document
 from web.tasks import known_task
+
+BATCH_DEADLINES = 3
+"""A batch of URLs may take this many times what one may: slow servers hold no thread for long."""
 
 
 def classify_picture(task: str = DEFAULT_TASK) -> Response:
@@ -95,11 +99,16 @@ def _batch_of_urls(task: str) -> Response:
     urls = checked(BatchRequest, read_json()).urls
     _check_count(len(urls), engine.settings.max_batch_images)
 
+    ends = time.monotonic() + BATCH_DEADLINES * engine.settings.fetch_timeout
+
     def source(position: int) -> bytes:
         url = urls[position]
         if not isinstance(url, str):
             raise Unacceptable(f"urls.{position}", url, "a URL")
-        return fetch_picture(url, engine.settings)
+        left = min(engine.settings.fetch_timeout, ends - time.monotonic())
+        if left <= 0:
+            raise FetchRefused("deadline", "The batch's URLs together took too long.")
+        return fetch_picture(url, engine.settings.model_copy(update={"fetch_timeout": left}))
 
     results = _answer_each(engine, task, [partial(source, i) for i in range(len(urls))])
     return answer({"results": results, "total_images": len(results)})

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import fft2, ifft2
 from scipy.ndimage import gaussian_filter
-from skimage.feature import local_binary_pattern
 
 from embeddings.builtin.reduce import planes, squared, unit
 
-_patterns: Any = local_binary_pattern  # scikit-image publishes no types
 
 SIDE = 64
 """Every photograph is brought to this many pixels a side."""
@@ -88,7 +86,10 @@ def _waves(luma: NDArray[np.float32]) -> NDArray[np.float32]:
 def _textures(plane: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
     """Square roots of local pattern frequencies in each field of the grid."""
     levels = np.rint(plane).astype(np.int16)
-    codes = np.asarray(_patterns(levels, 8, 1, "nri_uniform"), np.intp)
+    from skimage import feature  # late: a quarter of a second that no --help should wait for
+
+    patterns: Any = feature.local_binary_pattern  # scikit-image publishes no types
+    codes = np.asarray(patterns(levels, 8, 1, "nri_uniform"), np.intp)
     cell = len(plane) // grid
     field = np.arange(len(plane)) // cell
     number = (field[:, None] * grid + field) * TEXTURES + codes

@@ -22,8 +22,8 @@ from models.candidates import (
     NystroemSvm,
     RbfSvm,
     Ridge,
-    Scores,
 )
+from models.closed_form import Scores
 from models.examples import Examples
 from models.folds import family_folds
 from models.race import Leader

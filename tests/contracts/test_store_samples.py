@@ -269,7 +269,14 @@ def test_quarantined_sample_is_gone_from_the_task_but_not_forgotten(any_store: S
         "bit rot",
         "webmix",
     )
-    assert any_store.samples.add(TASK, facts("a"), new("real")) is None
+
+
+def test_quarantined_sample_comes_back_when_its_picture_is_offered_again(any_store: Store) -> None:
+    any_store.samples.add(TASK, facts("a"), new("real"))
+    any_store.samples.quarantine_sample(TASK, sha("a"), "corrupt", "bit rot")
+    assert any_store.samples.add(TASK, facts("a"), new("real")) is not None
+    assert any_store.samples.counts(TASK) == [("real", "webmix", 1)]
+    assert any_store.samples.missing_vectors(TASK, "e") == [sha("a")]
 
 
 def test_only_a_sample_can_be_put_aside(any_store: Store) -> None:

@@ -136,7 +136,6 @@ def spoil(store: Store, name: str, change: Callable[[Path], object]) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda path: path.unlink(), "missing"),
         (lambda path: path.write_bytes(b""), "empty"),
         (lambda path: path.write_bytes(path.read_bytes()[:200]), "truncated"),
         (lambda path: path.write_bytes(b"no picture" * 9), "unsupported_format"),
@@ -182,6 +181,19 @@ def test_a_file_the_disk_does_not_give_is_left_for_later(
     assert [a.sha256 for a in summary.failed] == [pictures[2]]
     assert (summary.quarantined, summary.embedded, summary.left) == ([], 9, 1)
     assert mended.embedded == 1
+
+
+def test_pictures_whose_volume_is_not_mounted_are_left_for_later(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    folder = settings.data_dir / "pictures"
+    away = folder.rename(settings.data_dir / "elsewhere")
+    missing = embed_missing(store, Counting(), TASK, settings=settings)
+    away.rename(folder)
+    mended = embed_missing(store, Counting(), TASK, settings=settings)
+
+    assert (missing.embedded, missing.quarantined, missing.left) == (0, [], 10)
+    assert mended.embedded == 10
 
 
 def test_a_picture_that_breaks_the_embedder_holds_up_no_other(
@@ -347,4 +359,4 @@ def test_a_sample_taken_away_meanwhile_stops_nothing(
     summary = embed_missing(Catalogue(), Counting(), TASK, settings=settings)
 
     assert summary.embedded == 10
-    assert [(a.sha256, a.reason) for a in summary.quarantined] == [(gone, "missing")]
+    assert [(a.sha256, a.reason) for a in summary.failed] == [(gone, "missing")]

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from models import race as race_module
-from models.candidates import Candidate, Scores, Setting, Vectors
+from models.candidates import Candidate, Setting
+from models.closed_form import Scores, Vectors
 from models.examples import Examples, Rows
 from models.folds import family_folds
 from models.race import Race

@@ -140,16 +140,16 @@ def test_a_contradiction_is_reported_and_not_stored(
     assert [refused.label for refused in summary.refused] == ["real"]
 
 
-def test_a_sample_put_aside_as_unreadable_does_not_come_back(
+def test_a_sample_put_aside_as_unreadable_comes_back_with_its_picture(
     opened: Opened, tmp_path: Path
 ) -> None:
     folder = fill(tmp_path / "f", ai__1_png=png(1))
     take(opened, folder)
     opened.store.samples.quarantine_sample("authenticity", sha(png(1)), "corrupt", "odd")
-    assert take(opened, folder).duplicates == 1
-    other = take(opened, fill(tmp_path / "g", real__1_png=png(1)))
-    assert other.contradicted == 1
     assert opened.store.samples.all("authenticity") == []
+    assert take(opened, folder).kept == 1
+    assert [s.label for s in opened.store.samples.all("authenticity")] == ["ai"]
+    assert take(opened, folder).duplicates == 1
 
 
 def test_the_demonstration_is_replaced_and_not_counted(opened: Opened, tmp_path: Path) -> None:

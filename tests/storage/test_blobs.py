@@ -50,6 +50,15 @@ def test_putting_again_writes_nothing(blobs: Blobs, folder: Path) -> None:
     assert len(files(folder)) == 1
 
 
+def test_putting_again_mends_a_damaged_file(blobs: Blobs) -> None:
+    sha256 = blobs.put(b"whole")
+    path = blobs.path(sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"wh")
+    assert blobs.put(b"whole") == sha256
+    assert blobs.get(sha256) == b"whole"
+
+
 def test_what_is_not_kept_is_not_found(blobs: Blobs) -> None:
     assert not blobs.exists(SHA256)
     with pytest.raises(NotFound):

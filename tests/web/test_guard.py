@@ -78,8 +78,19 @@ def test_what_changes_models_tasks_and_settings_needs_the_admin_key() -> None:
 def test_keys_that_open_a_level(
     settings: Settings, changes: dict[str, Any], level: Level, expected: set[str] | None
 ) -> None:
-    keys = accepted_keys(settings.model_copy(update=changes), level)
+    local = "api_host" not in changes
+    keys = accepted_keys(settings.model_copy(update=changes), level, local=local)
     assert (None if keys is None else {key for key in keys if key}) == expected
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", ""])
+def test_a_client_elsewhere_needs_a_key_whatever_the_address_bound(
+    client: FlaskClient, address: str
+) -> None:
+    elsewhere = {"REMOTE_ADDR": address}
+    assert client.get("/stats", environ_base=elsewhere).status_code == 401
+    assert client.get("/stats").status_code == 200
+    assert client.get("/health", environ_base=elsewhere).status_code == 200
 
 
 @pytest.fixture
