@@ -183,7 +183,7 @@ def _line(figures: dict[str, Any], argv: Sequence[str]) -> str:
 
 
 def _print(results: Sequence[dict[str, Any]]) -> None:
-    table = Table("rows", "way", "seconds", "peak MB", "accuracy", "winner", "skipped")
+    table = Table("rows", "way", "seconds", "peak MB", "accuracy", "winner")
     for size in results:
         for way, one in size["ways"].items():
             table.add_row(
@@ -193,7 +193,6 @@ def _print(results: Sequence[dict[str, Any]]) -> None:
                 f"{one['peak_mb']:.0f}",
                 f"{one['accuracy']:.3f}",
                 one["winner"],
-                ", ".join(one["skipped"]),
             )
     Console().print(table)
 

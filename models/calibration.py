@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.candidates import Scores
+from models.closed_form import Scores
 from models.examples import Rows, balanced_weights
 from models.folds import Fold
 

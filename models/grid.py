@@ -17,8 +17,8 @@ from models.candidates import (
     RbfSvm,
     Ridge,
     Setting,
-    squared_distances,
 )
+from models.closed_form import squared_distances
 
 EXACT_RBF_ROWS = 4_000
 """Rows up to which the exact RBF kernel is held, 128 MB as float64."""
@@ -110,9 +110,10 @@ def _kernel(vectors: NDArray[np.float32]) -> list[Candidate]:
 
 
 def _forest(rows: int) -> Candidate:
-    """Each tree from a share of the rows where there are many."""
-    share = None if rows <= TREE_ROWS else TREE_ROWS / rows
-    return Forest(tuple({"trees": TREES, "leaf": leaf, "share": share} for leaf in (5, 1)))
+    """With many rows, each tree is grown from a share of them and large leaves only are tried."""
+    few = rows <= TREE_ROWS
+    share, leaves = (None, (5, 1)) if few else (TREE_ROWS / rows, (3,))
+    return Forest(tuple({"trees": TREES, "leaf": leaf, "share": share} for leaf in leaves))
 
 
 def _each(key: str, values: tuple[float, ...]) -> tuple[Setting, ...]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.calibration import balanced_log_loss, calibrate, default_method, log_losses
-from models.candidates import Candidate, Scores, Setting
+from models.candidates import Candidate, Setting
+from models.closed_form import Scores
 from models.examples import Examples, Rows, balanced_weights
 from models.folds import Fold
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from models.batch import Search, cores, solving
 from models.calibration import Chances, calibrate
-from models.candidates import Scores, raw_scores
+from models.candidates import raw_scores
+from models.closed_form import Scores
 from models.examples import Rows
 from models.folds import Fold, source_folds
 from models.metrics import measure
