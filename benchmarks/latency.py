@@ -55,6 +55,7 @@ class Server:
     port: int
     process: psutil.Process
     start_seconds: float
+    idle_rss: int = 0
     peak_rss: int = 0
     windows: dict[int, list[tuple[Answers, float]]] = field(default_factory=dict)
 
@@ -73,6 +74,7 @@ class Server:
             rss = sum(process.memory_info().rss for process in self.tree())
         except psutil.NoSuchProcess:  # ended between the two looks
             return
+        self.idle_rss = self.idle_rss or rss  # nothing was asked of it yet but its health
         self.peak_rss = max(self.peak_rss, rss)
 
     def pss(self) -> int:
@@ -103,7 +105,9 @@ def running(name: str, port: int, folder: Path) -> Iterator[Server]:
         )
     try:
         _wait_until_healthy(process, port, folder / f"{name}.log")
-        yield Server(name, port, psutil.Process(process.pid), time.perf_counter() - started)
+        server = Server(name, port, psutil.Process(process.pid), time.perf_counter() - started)
+        server.watch()
+        yield server
     finally:
         process.terminate()
         process.wait(60)
@@ -180,6 +184,7 @@ def summarise(server: Server) -> dict[str, Any]:
         }
     return {
         "start_seconds": round(server.start_seconds, 2),
+        "idle_rss_mb": round(server.idle_rss / 1e6),
         "peak_rss_mb": round(server.peak_rss / 1e6),
         "pss_mb": round(server.pss() / 1e6),
         "load": load,
@@ -259,8 +264,8 @@ def _print_table(figures: Mapping[str, Any]) -> None:
         first = figure["first_start_seconds"]
         with_lesson = f" (first start, with its lesson: {first} s)" if first else ""
         console.print(
-            f"{name}: healthy after {figure['start_seconds']} s{with_lesson}; memory at most "
-            f"{figure['peak_rss_mb']} MB"
+            f"{name}: healthy after {figure['start_seconds']} s{with_lesson}; memory "
+            f"{figure['idle_rss_mb']} MB, under load at most {figure['peak_rss_mb']} MB"
         )
 
 
@@ -275,7 +280,7 @@ def line(figures: Mapping[str, Any]) -> str:
         of_naive = f" ({ratios} of naive)" if name != NAIVE and NAIVE in figures else ""
         parts.append(
             f"{name} {rates} requests/s{of_naive}, p99 {p99} ms, start {figure['start_seconds']} s,"
-            f" {figure['peak_rss_mb']} MB"
+            f" {figure['idle_rss_mb']} MB idle, {figure['peak_rss_mb']} MB at most"
         )
     clients = " / ".join(next(iter(figures.values()))["load"])
     return f"2 MP JPEG uploads at {clients} clients, untrained ViT-B/32: {'; '.join(parts)}."
