@@ -40,6 +40,7 @@ NARROWED: dict[str, set[str]] = {
     # of the scraper, only its guarded fetch may be reached from a request or a command
     "classify": {"scraper.fetch"},
     "web": {"scraper.fetch"},
+    "starter": {"scraper.families"},
 }
 LEAVES = ("tests", "benchmarks")
 

@@ -11,7 +11,6 @@ from scipy.ndimage import gaussian_filter
 
 from embeddings.builtin.reduce import planes, squared, unit
 
-
 SIDE = 64
 """Every photograph is brought to this many pixels a side."""
 WAVES = ((0.3, 8), (0.15, 8), (0.075, 4))
