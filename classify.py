@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from domain import DEFAULT_TASK
+
+EXAMPLES = """examples:
+  python classify.py --image photo.jpg
+  python classify.py --batch pictures/ --json > verdicts.json
+  python classify.py --url https://news.example/photo.jpg
+  python classify.py --image face.png --task smile
+
+exit codes: 0 every picture was answered; 1 some could not be had or read; 2 wrong usage or settings
+"""
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python classify.py",
+        description="Say of pictures which label of a task they have.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--image", type=Path, metavar="F", help="one picture file")
+    what.add_argument("--batch", type=Path, metavar="DIR", help="every picture under a folder")
+    what.add_argument("--url", metavar="U", help="one picture on the web")
+    parser.add_argument("--task", default=DEFAULT_TASK, help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    # before the imports below, which take a second: --help and a wrong option answer at once
+    ARGUMENTS = parse_arguments()
+
+# ruff: noqa: E402
+import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +56,6 @@ from numpy.typing import NDArray
 
 from config import load_settings
 from domain import (
-    DEFAULT_TASK,
     UNSURE,
     ExposrError,
     ModelVersion,
@@ -275,36 +310,9 @@ def decide_all(
 
 # --- the command ---
 
-EXAMPLES = """examples:
-  python classify.py --image photo.jpg
-  python classify.py --batch pictures/ --json > verdicts.json
-  python classify.py --url https://news.example/photo.jpg
-  python classify.py --image face.png --task smile
 
-exit codes: 0 every picture was answered; 1 some could not be had or read; 2 wrong usage or settings
-"""
-
-
-def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python classify.py",
-        description="Say of pictures which label of a task they have.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--image", type=Path, metavar="F", help="one picture file")
-    what.add_argument("--batch", type=Path, metavar="DIR", help="every picture under a folder")
-    what.add_argument("--url", metavar="U", help="one picture on the web")
-    parser.add_argument("--task", default=DEFAULT_TASK, help="default: %(default)s")
-    parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
-    return parser.parse_args(argv)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    arguments = parse_arguments(argv)
     try:
         engine = open_engine(load_settings())
         try:
@@ -362,4 +370,4 @@ def _read(path: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(ARGUMENTS))

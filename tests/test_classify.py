@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import classify as classify_module
-from classify import DEMO_REASON, classify, decide, main
+from classify import DEMO_REASON, classify, decide, main, parse_arguments
 from config import Settings
 from domain import ModelVersion, NotFound, Task, TaskKind, VerdictSource
 from embeddings.images import decode
@@ -162,7 +162,7 @@ def command(monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path)
 def test_batch_answers_each_file_in_order(
     command: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--batch", str(command), "--json"]) == 1
+    assert main(parse_arguments(["--batch", str(command), "--json"])) == 1
     document = json.loads(capsys.readouterr().out)
     assert document["total_images"] == 3
     names = [Path(result["file"]).name for result in document["results"]]
@@ -175,14 +175,14 @@ def test_table_shows_names_as_they_are(
     command: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    assert main(["--batch", str(command)]) == 1
+    assert main(parse_arguments(["--batch", str(command)])) == 1
     out = capsys.readouterr().out
     assert "b[red].jpg" in out
     assert "real: 2" in out
 
 
 def test_one_image_answers_zero(command: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--image", str(command / "a.png"), "--json"]) == 0
+    assert main(parse_arguments(["--image", str(command / "a.png"), "--json"])) == 0
     assert json.loads(capsys.readouterr().out)["prediction"] == "real"
 
 
@@ -192,7 +192,7 @@ def test_one_image_answers_zero(command: Path, capsys: pytest.CaptureFixture[str
 def test_what_cannot_begin_is_said_in_a_line(
     command: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(arguments) == 2
+    assert main(parse_arguments(arguments)) == 2
     captured = capsys.readouterr()
     assert (captured.out, captured.err.count("\n")) == ("", 1)
 
@@ -207,5 +207,5 @@ def test_what_cannot_begin_is_said_in_a_line(
 def test_picture_that_cannot_be_had_is_an_error_result(
     command: Path, arguments: list[str], code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*arguments, "--json"]) == 1
+    assert main(parse_arguments([*arguments, "--json"])) == 1
     assert json.loads(capsys.readouterr().out)["error"]["code"] == code
