@@ -38,6 +38,7 @@ lock: $(VENV)/requirements-dev.txt.done
 
 # --without-pip: a Debian without python3-venv can make one too; pip comes from the outside.
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Exposr needs Python 3.11 or later: make PYTHON=python3.11")'
 	$(PYTHON) -m venv --without-pip $(VENV)
 
 $(VENV)/%.done: % | $(BIN)/python
