@@ -24,6 +24,7 @@ EXACT_RBF_ROWS = 4_000
 """Rows up to which the exact RBF kernel is held, 128 MB as float64."""
 EXACT_RBF_LABELS = 10
 """Labels up to which SVC's one-against-one votes still make scores that calibrate well."""
+LINEAR_SVM_LABELS = 50
 LANDMARKS = 1_000
 
 RIDGE_RAW = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
@@ -60,19 +61,34 @@ def candidates(
         The candidates, and by name why others are not among them.
     """
     wanted = FAMILIES if classifier == "auto" else (classifier,)
-    left_out: dict[str, str] = {}
-    if "svm" in wanted and len(vectors) > EXACT_RBF_ROWS:
-        left_out[RbfSvm.kind] = (
-            f"the exact kernel of {len(vectors):,} rows does not fit (up to {EXACT_RBF_ROWS:,}); "
+    left_out = _left_out(len(vectors), n_labels) if "svm" in wanted else {}
+    found = [
+        *_linear(vectors.shape[1]),
+        *_kernel(vectors),
+        *_dear(len(vectors), n_labels),
+    ]
+    return [c for c in found if c.family in wanted and c.kind not in left_out], left_out
+
+
+def _left_out(rows: int, n_labels: int) -> dict[str, str]:
+    """What could not win for its time, or would not fit, and what stands for it."""
+    reasons = {}
+    if rows > EXACT_RBF_ROWS:
+        reasons[RbfSvm.kind] = (
+            f"the exact kernel of {rows:,} rows does not fit (up to {EXACT_RBF_ROWS:,}); "
             f"the {NystroemSvm.kind} stands for it"
         )
-    elif "svm" in wanted and n_labels > EXACT_RBF_LABELS:
-        left_out[RbfSvm.kind] = (
+    elif n_labels > EXACT_RBF_LABELS:
+        reasons[RbfSvm.kind] = (
             f"one-against-one votes over {n_labels} labels make no graded scores "
             f"(up to {EXACT_RBF_LABELS}); the {NystroemSvm.kind} stands for it"
         )
-    found = [*_linear(vectors.shape[1]), *_kernel(vectors), _forest(len(vectors))]
-    return [c for c in found if c.family in wanted and c.kind not in left_out], left_out
+    if n_labels > LINEAR_SVM_LABELS:
+        reasons[LinearSvm.kind] = (
+            f"it solves a problem for each of {n_labels} labels (up to {LINEAR_SVM_LABELS}); "
+            f"the {Ridge.kind}, which solves them at once, stands for it"
+        )
+    return reasons
 
 
 def _linear(dim: int) -> list[Candidate]:
@@ -104,16 +120,18 @@ def _kernel(vectors: NDArray[np.float32]) -> list[Candidate]:
             )
         )
         found.append(RbfSvm(tuple({"gamma": g, "C": c} for g in gammas for c in RBF_C), scaling))
-    found.append(LinearSvm(_each("C", LINEAR_SVM_RAW)))
-    found.append(LinearSvm(_each("C", LINEAR_SVM_STANDARD), STANDARD))
     return found
 
 
-def _forest(rows: int) -> Candidate:
-    """With many rows, each tree is grown from a share of them and large leaves only are tried."""
-    few = rows <= TREE_ROWS
-    share, leaves = (None, (5, 1)) if few else (TREE_ROWS / rows, (3,))
-    return Forest(tuple({"trees": TREES, "leaf": leaf, "share": share} for leaf in leaves))
+def _dear(rows: int, n_labels: int) -> list[Candidate]:
+    """With many rows each tree is grown from a share of them; with many labels leaves are small."""
+    share = None if rows <= TREE_ROWS else TREE_ROWS / rows
+    leaves = (1,) if n_labels > EXACT_RBF_LABELS else (5, 1) if share is None else (3,)
+    return [
+        LinearSvm(_each("C", LINEAR_SVM_RAW)),
+        LinearSvm(_each("C", LINEAR_SVM_STANDARD), STANDARD),
+        Forest(tuple({"trees": TREES, "leaf": leaf, "share": share} for leaf in leaves)),
+    ]
 
 
 def _each(key: str, values: tuple[float, ...]) -> tuple[Setting, ...]:

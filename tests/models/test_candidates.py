@@ -18,7 +18,7 @@ from models.candidates import (
     raw_scores,
 )
 from models.examples import balanced_weights
-from models.grid import EXACT_RBF_LABELS, EXACT_RBF_ROWS, candidates
+from models.grid import EXACT_RBF_LABELS, EXACT_RBF_ROWS, LINEAR_SVM_LABELS, candidates
 from tests.models.made import clusters
 
 THREE = ("a", "b", "c")
@@ -97,9 +97,12 @@ def test_auto_tries_every_family_with_both_scalings() -> None:
     assert left_out == {}
 
 
-def test_the_exact_kernel_is_left_out_with_a_reason_where_it_does_not_suit() -> None:
+def test_what_does_not_suit_is_left_out_with_a_reason() -> None:
     many_rows = np.zeros((EXACT_RBF_ROWS + 1, 4), np.float32)
 
+    found, left_out = candidates("svm", many_rows[:100], LINEAR_SVM_LABELS + 1)
+    assert not any(isinstance(candidate, LinearSvm) for candidate in found)
+    assert "stands for it" in left_out["linear SVM"]
     for vectors, labels in ((many_rows, 2), (many_rows[:100], EXACT_RBF_LABELS + 1)):
         found, left_out = candidates("svm", vectors, labels)
         assert not any(isinstance(candidate, RbfSvm) for candidate in found)
