@@ -107,10 +107,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = "-".join(
         ["accuracy", arguments.folders[0].resolve().name, arguments.protocol]
         + (["equalised"] if arguments.equalise else [])
+        + (["copies"] if arguments.copies else [])
     )
     kept = record(name, figures, _line(figures, argv if argv is not None else sys.argv[1:]))
     _print(figures)
-    Console().print(f"Kept in {kept}", markup=False)
+    Console().print(f"Kept in {kept}", markup=False, soft_wrap=True)
     return 0
 
 
@@ -281,7 +282,7 @@ def _print(figures: dict[str, Any]) -> None:
         for trial in group["trials"] if group["name"] == UNSEEN else ():
             cells = (f"{trial[k]:.3f}" if trial.get(k) is not None else "" for k in keys)
             table.add_row(f"  {trial['name']}", *cells)
-    Console().print(table)
+    Console(width=max(Console().width, 16 * len(keys) + 28)).print(table)
 
 
 if __name__ == "__main__":
