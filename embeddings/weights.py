@@ -137,7 +137,7 @@ def _find_tag(model: str, tag: str, fetch_seconds: float) -> Mapping[str, Any]:
         alike = _alike(tag, found["tags"])
         allowed = f"a tag that open_clip has for {model}{alike}, a checkpoint file, or {RANDOM}"
         raise Unacceptable("CLIP_PRETRAINED", tag, allowed)
-    why = "CLIP_FETCH_SECONDS=0 asks for no fetching"
+    why = "were not fetched at start (CLIP_FETCH_SECONDS)"
     if found["state"] == "missing" and fetch_seconds > 0:
         log.info("Fetching the CLIP weights %s/%s ...", model, tag)
         found = _look_up(model, tag, fetch_seconds, "--fetch") or {"state": "late"}
