@@ -90,7 +90,7 @@ def running(name: str, port: int, folder: Path) -> Iterator[Server]:
         command += ["--bind", f"127.0.0.1:{port}", "--timeout", "120", "benchmarks.naive:app"]
         command = [sys.executable, "-m", *command]
     else:
-        command = [sys.executable, "app.py"]
+        command = [sys.executable, "-m", "app"]
     own = {
         "API_PORT": str(port),
         "DATA_DIR": str(folder / name),
