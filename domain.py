@@ -64,6 +64,16 @@ class Unavailable(ExposrError):
     code = "unavailable"
 
 
+class Limited(ExposrError):
+    """Too much from one person for now; `retry_after` is the seconds to wait."""
+
+    code = "limited"
+
+    def __init__(self, message: str, *, retry_after: int, **detail: Any) -> None:
+        super().__init__(message, retry_after=retry_after, **detail)
+        self.retry_after = retry_after
+
+
 class FetchRefused(ExposrError):
     """A URL was not fetched; `reason` is a stable word such as `address` or `deadline`."""
 
@@ -181,10 +191,42 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Who speaks: a key's name, `admin`, or `local`. `trusted`: may also do what admins may."""
+
+    name: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A verdict in short: what was said before a correction, or after it."""
+
+    prediction: str
+    confidence: float
+    source: VerdictSource
+
+
+@dataclass(frozen=True, slots=True)
+class NewCorrection:
+    """A label that somebody gives to a picture. `before`: what the task answered until then."""
+
+    sha256: str
+    label: str
+    person: Person
+    before: Answer | None = None
+    verdict_id: str | None = None
+    variant_of: str | None = None
+    note: str = ""
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """One label one person gave to one picture: a row of the append-only log.
 
-    `seq` is gapless within a task. A row with `undoes` set takes that earlier row back.
+    `seq` is gapless within a task. A row with `undoes` set takes that earlier row back. Of an
+    erased picture's rows only the place in the sequence is left. `phash` is 0 where unknown.
     """
 
     id: str
@@ -198,6 +240,89 @@ class Correction:
     variant_of: str | None = None
     note: str = ""
     undoes: str | None = None
+    trusted: bool = True
+    before: Answer | None = None
+    erased: bool = False
+    phash: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TeachLimits:
+    """What one person who is not trusted may do to a task."""
+
+    per_minute: int = 600
+    new_labels: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A correction in the log; not `fresh` when an earlier request had brought it already."""
+
+    correction: Correction
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """How many of a frozen set of held-out pictures are answered rightly."""
+
+    right: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a correction changes beside its own picture.
+
+    `near_samples` of the `of_samples` known pictures looked at, and `past_verdicts_flipped` of
+    the latest `of_verdicts`, are answered otherwise with it. `golden` is None where no version
+    has a held-out set.
+    """
+
+    near_samples: int
+    of_samples: int
+    past_verdicts_flipped: int
+    of_verdicts: int
+    golden_before: Golden | None
+    golden_after: Golden | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a correction, or taking one back, did. `undone`: it is taken back by now."""
+
+    correction: Correction
+    before: Answer
+    after: Answer
+    learned_ms: float
+    effect: Effect
+    dry_run: bool = False
+    undone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A task as it was when it was reset."""
+
+    id: int
+    task: str
+    at: datetime
+    samples: int
+    corrections: int
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was removed with a picture, and the versions that were trained while it was there."""
+
+    sha256: str
+    file: bool
+    vectors: int
+    samples: int
+    corrections: int
+    verdicts: int
+    trained_versions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

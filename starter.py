@@ -18,7 +18,7 @@ from domain import DEFAULT_TASK, NewSample
 from embeddings.images import Limits, decode, encode_jpeg, resize
 from embeddings.job import embed_missing
 from engine import Engine, open_engine
-from scraper.families import split_of
+from models.families import split_of
 from train import train
 
 Pixels = NDArray[np.uint8]

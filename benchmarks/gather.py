@@ -16,7 +16,7 @@ from embeddings import Embedder
 from embeddings.builtin import augment
 from embeddings.images import Limits, Picture, decode, encode_jpeg, resize
 from models.examples import Examples
-from scraper.families import Families
+from models.families import Families
 from scraper.folders import survey
 from terminal import progress_bar
 

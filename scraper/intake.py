@@ -12,7 +12,7 @@ from typing import Protocol
 from config import Settings
 from domain import NewSample, PictureFacts, Sample, Task
 from embeddings.images import Limits, decode
-from scraper.families import Families, split_of
+from models.families import Families, split_of
 from scraper.folders import normal
 from storage import Store
 

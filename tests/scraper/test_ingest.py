@@ -11,7 +11,7 @@ import pytest
 from config import Settings
 from domain import BadImage, NotFound, Split, TaskKind, Unacceptable
 from embeddings.images import decode, encode_jpeg, resize
-from scraper.families import split_of
+from models.families import split_of
 from scraper.ingest import Request, Summary, in_order, ingest_folder
 from scraper.intake import Offer, Outcome, ingest_picture
 from storage import Store

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from domain import Sample, Split, TaskKind
-from scraper.families import NEAR_BITS, Families, split_of
+from models.families import NEAR_BITS, Families, split_of
 
 BASE = 0x0F0F_F0F0_3C3C_C3C3
 
