@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+
+import numpy as np
 
 from domain import Answer, Correction, VerdictSource
 from models.standing import (
@@ -116,13 +117,15 @@ def test_an_earlier_standing_does_not_change() -> None:
 
 def test_in_steps_or_at_once_is_the_same_and_undone_is_as_never_said() -> None:
     for seed in range(20):
-        rng = random.Random(seed)
-        rows, live = [], []
+        rng = np.random.default_rng(seed)
+        rows: list[Correction] = []
+        live: list[Correction] = []
         for seq in range(1, 60):
             if live and rng.random() < 0.3:
-                rows.append(undo(seq, live.pop(rng.randrange(len(live)))))
+                rows.append(undo(seq, live.pop(int(rng.integers(len(live))))))
             else:
-                row = said(seq, rng.choice("uvwxyz"), rng.choice("ab"), rng.choice(["ann", "bob"]))
+                picture, label, person = (rng.choice(list(x)) for x in ("uvwxyz", "ab", "pq"))
+                row = said(seq, str(picture), str(label), str(person))
                 rows.append(row)
                 live.append(row)
         at_once, in_steps = Standing().after(rows), Standing()
