@@ -1,0 +1,60 @@
+"""What embedding asks of a store: the parts of it, as they are used here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Samples(Protocol):
+    """What is asked of the samples."""
+
+    def missing_vectors(
+        self, task: str, embedder_id: str, *, demo: bool | None = None
+    ) -> list[str]:
+        """The sha256 of each sample without a vector."""
+
+    def quarantine_sample(self, task: str, sha256: str, reason: str, message: str) -> None:
+        """Put a sample aside for good."""
+
+
+class Vectors(Protocol):
+    """What is asked of the vectors."""
+
+    def put(self, embedder_id: str, sha256s: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Keep vectors; what is there already stays as it is."""
+
+    def get(
+        self, embedder_id: str, sha256s: Sequence[str]
+    ) -> tuple[list[str], NDArray[np.float32]]:
+        """The vectors there are of some pictures."""
+
+
+class Blobs(Protocol):
+    """What is asked of the picture files."""
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes of a picture."""
+
+
+class HasVectors(Protocol):
+    """A store, where only its vectors are asked for."""
+
+    @property
+    def vectors(self) -> Vectors:
+        """The vectors."""
+
+
+class Catalogue(HasVectors, Protocol):
+    """The parts of a store that the embedding job works on."""
+
+    @property
+    def samples(self) -> Samples:
+        """The samples."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """The picture files."""
