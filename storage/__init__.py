@@ -9,13 +9,16 @@ from domain import Unavailable
 from storage.blobs import Blobs
 from storage.corrections import Corrections
 from storage.overrides import Overrides
+from storage.quarantine import Quarantined
+from storage.receipts import Receipts
 from storage.runs import Runs
-from storage.samples import Quarantined, Samples
+from storage.samples import Samples
+from storage.state import State
 from storage.store import Database
 from storage.tasks import Tasks
 from storage.vectors import Vectors
 from storage.verdicts import Verdicts
-from storage.versions import Promotion, State, Versions
+from storage.versions import Promotion, Versions
 
 __all__ = ["Promotion", "Quarantined", "State", "Store", "open_store"]
 
@@ -29,6 +32,7 @@ class Store:
     samples: Samples
     vectors: Vectors
     corrections: Corrections
+    receipts: Receipts
     versions: Versions
     verdicts: Verdicts
     runs: Runs
@@ -70,6 +74,7 @@ def open_store(settings: Settings) -> Store:
         samples=Samples(database),
         vectors=Vectors(database),
         corrections=Corrections(database),
+        receipts=Receipts(database),
         versions=Versions(database),
         verdicts=Verdicts(database),
         runs=Runs(database),

@@ -17,8 +17,10 @@ class Blobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, data: bytes) -> str:
-        """Keep bytes; on return they are on the disk.
+    def put(self, data: bytes, *, durable: bool = True) -> str:
+        """Keep bytes; on return they are on the disk, if they are to be `durable`.
+
+        What is not outlives the process, but perhaps not a power cut.
 
         Returns
         -------
@@ -28,10 +30,35 @@ class Blobs:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
         if not _holds(path, data):
-            _make_folders(path.parent)
-            _write(path, data)
-        _sync_folder(path.parent)  # also when another process put it there a moment ago
+            _make_folders(path.parent, durable=durable)
+            _write(path, data, durable=durable)
+        elif durable:
+            _sync(path)  # whoever put it there may have left that out
+        if durable:
+            for folder in (path.parent, path.parent.parent, self._folder, self._folder.parent):
+                _sync(folder)
         return sha256
+
+    def remove(self, sha256: str) -> bool:
+        """Remove bytes, and what a killed process left of them; on return the disk knows.
+
+        Returns
+        -------
+        bool
+            Whether they were kept here.
+
+        Raises
+        ------
+        NotFound
+            That is no sha256.
+        """
+        path = self.path(sha256)
+        kept = path.exists()
+        for file in (path, *path.parent.glob(f".{sha256}.*")):
+            file.unlink(missing_ok=True)
+        if path.parent.exists():
+            _sync(path.parent)
+        return kept
 
     def get(self, sha256: str) -> bytes:
         """The bytes of a sha256.
@@ -67,31 +94,33 @@ def _unknown(sha256: str) -> NotFound:
     return NotFound(f"there are no bytes of sha256 {sha256}", sha256=sha256)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes, *, durable: bool) -> None:
     """Write under a temporary name, then rename: nobody ever sees half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".")
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide it from backups of other users
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _make_folders(folder: Path) -> None:
+def _make_folders(folder: Path, *, durable: bool) -> None:
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     for new in reversed(missing):
         new.mkdir(exist_ok=True)
-        _sync_folder(new.parent)
+        if durable:
+            _sync(new.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """A rename is on the disk when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk: a rename is there when its folder is."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -2,115 +2,260 @@
 
 from __future__ import annotations
 
+import json
+import math
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, select
 
-from domain import Conflict, Correction, NotFound, Unacceptable
+from domain import (
+    Conflict,
+    Correction,
+    Limited,
+    NewCorrection,
+    NewSample,
+    Person,
+    PictureFacts,
+    Taught,
+    TeachLimits,
+    Unacceptable,
+)
 from storage import schema
+from storage.labels import clean_label, settle, taught_label
+from storage.live import is_live
+from storage.log import correction_of, in_order, one_row, select_log, unknown_correction
+from storage.pictures import keep_facts, keep_taught, relabel_taught
+from storage.state import State, locked_state, moved, task_id_of
 from storage.store import Database
-from storage.tasks import check_label, clean_label, labels_of, locked_state, task_id_of
 
 MAX_KEY = 255
+MAX_PERSON = 128
+MINUTE = timedelta(minutes=1)
+NO_LIMITS = TeachLimits()
 
 
 class Corrections:
-    """What people said. Rows are added and read, never changed; an undo is a row as well."""
+    """What people said. Rows are added and read; an undo is a row as well."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(  # noqa: PLR0913 -- the columns of the log, by name
+    def teach(
         self,
         task: str,
-        sha256: str,
-        label: str,
-        person: str,
-        *,
-        verdict_id: str | None = None,
-        variant_of: str | None = None,
-        note: str = "",
-        undoes: str | None = None,
-        idempotency_key: str | None = None,
-    ) -> Correction:
+        new: NewCorrection,
+        facts: PictureFacts,
+        sample: NewSample | None,
+        limits: TeachLimits = NO_LIMITS,
+    ) -> Taught:
         """Write one correction; on return it is on the disk.
 
         Parameters
         ----------
-        undoes
-            The id of an earlier correction of this task that this one takes back.
-        idempotency_key
-            With the same key again nothing is written and the first row comes back.
+        task
+            The task it is about.
+        new
+            What somebody says of a picture. With the same key of the same person again nothing
+            is written and the first row comes back.
+        facts
+            Of that picture.
+        sample
+            As what the picture is kept if the task does not have it; its label is that of the
+            correction. None: it is not kept.
+        limits
+            What a person who is not trusted may do.
 
         Raises
         ------
         NotFound
-            No such task, or no such correction to undo.
+            No such task.
         Unacceptable
-            The label is not one of the task's, or the key is too long.
+            A closed task has no such label, or a value is too long.
         Conflict
-            That correction was undone already.
+            The key was used for something else, or the label cannot be a variant of that.
+        Limited
+            Too much from this person for now.
         """
-        if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_KEY:
-            raise Unacceptable("Idempotency-Key", idempotency_key, f"1 to {MAX_KEY} characters")
+        _check(new, facts)
         with self._database.writing() as connection:
             state = locked_state(connection, task)
-            if idempotency_key is not None:
-                first = self._by_key(connection, state.task_id, idempotency_key)
-                if first is not None:
-                    return _correction(task, first)
-            label = clean_label(label)
-            check_label(labels_of(connection, state.task_id), label)
-            if undoes is not None:
-                self._check_undoable(connection, state.task_id, undoes)
-            row = {
-                "id": uuid.uuid4().hex,
-                "task_id": state.task_id,
-                "seq": state.corrections + 1,
-                "sha256": sha256,
-                "label": label,
-                "person": person,
-                "verdict_id": verdict_id,
-                "variant_of": variant_of,
-                "note": note,
-                "undoes": undoes,
-                "idempotency_key": idempotency_key,
-                "created_at": datetime.now(UTC),
-            }
-            added = insert(schema.corrections).returning(schema.corrections)
-            correction = _correction(task, connection.execute(added, row).one())
-            moved = update(schema.task_state).where(schema.task_state.c.task_id == state.task_id)
-            connection.execute(moved.values(counter=state.counter + 1, corrections=correction.seq))
-        return correction
+            first = _by_key(connection, state.task_id, new)
+            if first is not None:
+                return Taught(_same(correction_of(task, first), new), fresh=False)
+            if not new.person.trusted:
+                _check_rate(connection, state.task_id, new.person, limits)
+            label, linked = taught_label(connection, state.task_id, new, limits)
+            keep_facts(self._database, connection, [facts])
+            row = {**_row(state, 1, new.person), **_said(new), "label": label}
+            connection.execute(insert(schema.corrections), row)
+            keep_taught(connection, state.task_id, new.sha256, label, sample)
+            moved(connection, state, corrections=1, epoch=int(linked))
+            return Taught(
+                correction_of(task, one_row(connection, state.task_id, row["id"])), fresh=True
+            )
 
-    def _by_key(self, connection: Connection, task_id: int, key: str) -> Row[Any] | None:
-        rows = schema.corrections.c
-        found = select(schema.corrections).where(
-            rows.task_id == task_id, rows.idempotency_key == key
-        )
-        return connection.execute(found).one_or_none()
+    def undo(
+        self, task: str, ids: Sequence[str], person: str, trusted: bool, note: str = ""
+    ) -> list[Correction]:
+        """Take corrections back, all of them or none; on return that is on the disk.
 
-    def _check_undoable(self, connection: Connection, task_id: int, correction_id: str) -> None:
-        rows = schema.corrections.c
-        known = select(rows.seq).where(rows.task_id == task_id, rows.id == correction_id)
-        if connection.execute(known).one_or_none() is None:
-            raise NotFound(f"there is no correction {correction_id}", id=correction_id)
-        undone = select(rows.seq).where(rows.undoes == correction_id)
-        if connection.execute(undone).one_or_none() is not None:
-            raise Conflict(f"the correction {correction_id} is undone already", id=correction_id)
+        Returns
+        -------
+        list[Correction]
+            The rows that take them back, in the order asked.
+
+        Raises
+        ------
+        NotFound
+            No such task, or it has no such correction.
+        Unacceptable
+            One of them takes another one back itself.
+        Conflict
+            One of them was taken back already, or its picture was erased.
+        """
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return []
+        with self._database.writing() as connection:
+            state = locked_state(connection, task)
+            who = Person(person, trusted)
+            found = self._undoable(connection, state.task_id, wanted)
+            rows = [
+                {
+                    **_row(state, place, who),
+                    **dict.fromkeys(("verdict_id", "variant_of", "idempotency_key")),
+                    "sha256": found[correction_id].sha256,
+                    "label": found[correction_id].label,
+                    "note": note,
+                    "undoes": correction_id,
+                }
+                for place, correction_id in enumerate(wanted, 1)
+            ]
+            connection.execute(insert(schema.corrections), rows)
+            pictures = {row.sha256 for row in found.values()}
+            relabel_taught(self._database, connection, state.task_id, pictures)
+            labels = sorted({row.label for row in found.values()})
+            unlinked = settle(connection, state.task_id, labels)
+            moved(connection, state, corrections=len(rows), epoch=int(unlinked))
+            written = select_log(state.task_id).where(schema.corrections.c.seq > state.corrections)
+            return in_order(task, connection, written)
+
+    def _undoable(
+        self, connection: Connection, task_id: int, ids: Sequence[str]
+    ) -> dict[str, Row[Any]]:
+        log = schema.corrections
+        these = self._database.among(log.c.id, ids)
+        found = {row.id: row for row in connection.execute(select_log(task_id).where(these))}
+        already = self._database.among(log.c.undoes, ids)
+        undone = set(connection.execute(select(log.c.undoes).where(already)).scalars())
+        for one in ids:
+            row = found.get(one)
+            if row is None:
+                raise unknown_correction(one)
+            if row.undoes is not None:
+                raise Unacceptable("id", one, "a correction; this one takes another one back")
+            if row.erased:
+                raise Conflict(f"the picture of the correction {one} was erased", id=one)
+            if one in undone:
+                raise Conflict(f"the correction {one} is undone already", id=one)
+        return found
+
+    def get(self, task: str, correction_id: str) -> Correction:
+        """One row of the log.
+
+        Raises
+        ------
+        NotFound
+            No such task, or it has no such correction.
+        """
+        with self._database.reading() as connection:
+            return correction_of(
+                task, one_row(connection, task_id_of(connection, task), correction_id)
+            )
+
+    def undone_by(self, task: str, correction_id: str) -> Correction | None:
+        """The row that takes a correction back, if one does."""
+        with self._database.reading() as connection:
+            found = select_log(task_id_of(connection, task))
+            undo = found.where(schema.corrections.c.undoes == correction_id)
+            row = connection.execute(undo).one_or_none()
+        return correction_of(task, row) if row else None
+
+    def page(
+        self,
+        task: str,
+        *,
+        limit: int,
+        before_seq: int | None = None,
+        person: str | None = None,
+        sha256: str | None = None,
+    ) -> list[Correction]:
+        """Some rows of the log, newest first, those that take others back included.
+
+        Parameters
+        ----------
+        task
+            The task they are about.
+        limit
+            At most so many.
+        before_seq
+            Only those before this number: the last one of the page before.
+        person
+            Only those of one person.
+        sha256
+            Only those on one picture.
+        """
+        log = schema.corrections.c
+        with self._database.reading() as connection:
+            found = select_log(task_id_of(connection, task))
+            if before_seq is not None:
+                found = found.where(log.seq < min(before_seq, schema.MAX_ID))
+            if person is not None:
+                found = found.where(log.person == person)
+            if sha256 is not None:
+                found = found.where(log.sha256 == sha256)
+            newest = connection.execute(found.order_by(log.seq.desc()).limit(limit))
+            return [correction_of(task, row) for row in newest]
 
     def since(self, task: str, seq: int) -> list[Correction]:
-        """Every correction of a task after number `seq`, in order."""
-        rows = schema.corrections.c
+        """Every row of a task's log after number `seq`, in order."""
         with self._database.reading() as connection:
-            task_id = task_id_of(connection, task)
-            found = select(schema.corrections).where(rows.task_id == task_id, rows.seq > seq)
-            return [_correction(task, row) for row in connection.execute(found.order_by(rows.seq))]
+            found = select_log(task_id_of(connection, task)).where(schema.corrections.c.seq > seq)
+            return in_order(task, connection, found)
+
+    def of_person(self, task: str, person: str, since: datetime | None = None) -> list[Correction]:
+        """The live corrections of one person, oldest first: all, or those from a moment on."""
+        log = schema.corrections
+        with self._database.reading() as connection:
+            found = select_log(task_id_of(connection, task))
+            found = found.where(log.c.person == person, is_live(log))
+            if since is not None:
+                found = found.where(log.c.created_at >= since)
+            return in_order(task, connection, found)
+
+    def last_befores(self, task: str, n: int) -> list[tuple[str, str]]:
+        """What was answered before the last live corrections, and what they say, newest first.
+
+        Returns
+        -------
+        list[tuple[str, str]]
+            (prediction before, label), at most n; corrections without a before are left out.
+        """
+        log = schema.corrections
+        with self._database.reading() as connection:
+            found = select(log.c.before_prediction, log.c.label).where(
+                log.c.task_id == task_id_of(connection, task),
+                log.c.before_prediction.is_not(None),
+                is_live(log),
+            )
+            newest = connection.execute(found.order_by(log.c.seq.desc()).limit(n))
+            return [(before, label) for before, label in newest]
 
     def count(self, task: str) -> int:
-        """How many corrections a task has, undone ones and undos included."""
+        """How many rows a task's log has, undone ones and undos included."""
         state = schema.task_state.c
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
@@ -118,17 +263,84 @@ class Corrections:
             return int(connection.execute(found).scalar_one())
 
 
-def _correction(task: str, row: Row[Any]) -> Correction:
-    return Correction(
-        id=row.id,
-        task=task,
-        seq=row.seq,
-        sha256=row.sha256,
-        label=row.label,
-        person=row.person,
-        created_at=row.created_at,
-        verdict_id=row.verdict_id,
-        variant_of=row.variant_of,
-        note=row.note,
-        undoes=row.undoes,
+def _check(new: NewCorrection, facts: PictureFacts) -> None:
+    if new.sha256 != facts.sha256:
+        raise ValueError(f"facts of {facts.sha256} with a correction of {new.sha256}")
+    key = new.idempotency_key
+    if key is not None and not 1 <= len(key) <= MAX_KEY:
+        raise Unacceptable("Idempotency-Key", key, f"1 to {MAX_KEY} characters")
+    if not 1 <= len(new.person.name) <= MAX_PERSON:
+        raise Unacceptable("person", new.person.name, f"1 to {MAX_PERSON} characters")
+
+
+def _key(new: NewCorrection) -> str | None:
+    """The key as it is stored: two people may well use the same."""
+    if new.idempotency_key is None:
+        return None
+    return json.dumps([new.person.name, new.idempotency_key], ensure_ascii=False)
+
+
+def _by_key(connection: Connection, task_id: int, new: NewCorrection) -> Row[Any] | None:
+    key = _key(new)
+    if key is None:
+        return None
+    found = select_log(task_id).where(schema.corrections.c.idempotency_key == key)
+    return connection.execute(found).one_or_none()
+
+
+def _same(first: Correction, new: NewCorrection) -> Correction:
+    """The row a key was used for, if it is for this."""
+    if first.erased or (first.sha256, first.label) != (new.sha256, clean_label(new.label)):
+        raise Conflict(
+            "this Idempotency-Key was used for another correction",
+            key=new.idempotency_key,
+            id=first.id,
+        )
+    return first
+
+
+def _check_rate(connection: Connection, task_id: int, person: Person, limits: TeachLimits) -> None:
+    """Counted in the log, so all processes count together."""
+    log = schema.corrections.c
+    newest = (
+        select(log.created_at)
+        .where(log.task_id == task_id, log.person == person.name)
+        .order_by(log.created_at.desc())
     )
+    # the one that has to be a minute old before another may come
+    oldest = newest.offset(max(limits.per_minute, 1) - 1).limit(1)
+    at: datetime | None = connection.execute(oldest).scalar()
+    left = timedelta(0) if at is None else at + MINUTE - datetime.now(UTC)
+    if left > timedelta(0):
+        raise Limited(
+            f"{person.name} has corrected {limits.per_minute} pictures within a minute",
+            retry_after=math.ceil(left.total_seconds()),
+            per_minute=limits.per_minute,
+        )
+
+
+def _row(state: State, place: int, person: Person) -> dict[str, Any]:
+    """What every row has: its place in the log and whose it is."""
+    return {
+        "id": uuid.uuid4().hex,
+        "task_id": state.task_id,
+        "seq": state.corrections + place,
+        "person": person.name,
+        "trusted": person.trusted,
+        "created_at": datetime.now(UTC),
+    }
+
+
+def _said(new: NewCorrection) -> dict[str, Any]:
+    before = new.before
+    variant_of = new.variant_of
+    return {
+        "sha256": new.sha256,
+        "verdict_id": new.verdict_id,
+        "variant_of": None if variant_of is None else clean_label(variant_of),
+        "note": new.note,
+        "idempotency_key": _key(new),
+        "before_prediction": before.prediction if before else None,
+        "before_confidence": before.confidence if before else None,
+        "before_source": before.source.value if before else None,
+    }

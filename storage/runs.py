@@ -6,8 +6,8 @@ from sqlalchemy import insert, select
 
 from domain import Run
 from storage import schema
+from storage.state import task_id_of
 from storage.store import Database
-from storage.tasks import task_id_of
 
 
 class Runs:

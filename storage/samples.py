@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_, select, update
 
 from domain import NewSample, NotFound, PictureFacts, Sample, Split
 from storage import schema
+from storage.labels import check_label, labels_of
+from storage.live import has_live, is_visible
+from storage.pictures import keep_facts, sample_row
+from storage.quarantine import Quarantined, all_aside, count_aside, put_aside
+from storage.state import locked_state, task_id_of
 from storage.store import Database
-from storage.tasks import check_label, clean_label, labels_of, locked_state, task_id_of
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A picture that was offered and not kept, and why. `sha256` is None when none was read."""
-
-    task: str
-    name: str
-    source: str
-    sha256: str | None
-    reason: str
-    message: str
-    at: datetime
 
 
 class Samples:
-    """The labelled pictures of each task. Demonstration and the user's own are read apart."""
+    """The labelled pictures of each task. Demonstration and the user's own are read apart.
+
+    What only corrections brought is there as long as one of them stands.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,46 +53,33 @@ class Samples:
             # with the lock, nobody else adds to this task between looking and inserting
             task_id = locked_state(connection, task).task_id
             labels = set(labels_of(connection, task_id))
-            rows = [_row(task_id, facts.sha256, new) for facts, new in pictures]
+            rows = [sample_row(task_id, facts.sha256, new) for facts, new in pictures]
             for row in rows:
                 check_label(labels, row["label"])
-            self._keep_facts(connection, [facts for facts, _ in pictures])
+            keep_facts(self._database, connection, [facts for facts, _ in pictures])
             keep = self._make_room(connection, task_id, rows)
             if keep:
                 connection.execute(insert(schema.samples), [rows[place] for place in keep])
             return self._kept(connection, task, task_id, rows, keep)
-
-    def _keep_facts(self, connection: Connection, facts: Iterable[PictureFacts]) -> None:
-        rows = {
-            f.sha256: {
-                "sha256": f.sha256,
-                "width": f.width,
-                "height": f.height,
-                "format": f.format,
-                "n_bytes": f.n_bytes,
-                "phash": f.phash,
-            }
-            for f in facts
-        }
-        if rows:  # in one order for all writers, so that two never wait for each other
-            known = self._database.insert(schema.pictures).on_conflict_do_nothing()
-            connection.execute(known, [rows[sha256] for sha256 in sorted(rows)])
 
     def _make_room(
         self, connection: Connection, task_id: int, rows: Sequence[dict[str, Any]]
     ) -> list[int]:
         """Which rows are new to the task; those that they replace are gone then.
 
-        Replaced are the demonstration's by the user's, and what was put aside as unreadable:
-        whoever offers a picture again has just read it.
+        Replaced are the demonstration's and the taught ones by the user's, taught ones that
+        nothing holds up any longer, and what was put aside as unreadable: whoever offers a
+        picture again has just read it.
         """
         samples = schema.samples
         here = samples.c.task_id == task_id
         users = {row["sha256"] for row in rows if not row["demo"]}
         replaced = self._database.among(samples.c.sha256, users)
-        connection.execute(delete(samples).where(here, samples.c.demo.is_(True), replaced))
+        lesser = or_(samples.c.demo.is_(True), samples.c.taught.is_(True))
+        connection.execute(delete(samples).where(here, lesser, replaced))
         offered = self._database.among(samples.c.sha256, {row["sha256"] for row in rows})
-        connection.execute(delete(samples).where(here, samples.c.unreadable.is_(True), offered))
+        gone = or_(samples.c.unreadable.is_(True), and_(samples.c.taught.is_(True), ~has_live()))
+        connection.execute(delete(samples).where(here, gone, offered))
         taken = set(connection.execute(select(samples.c.sha256).where(here, offered)).scalars())
         keep = []
         # the user's first: within one call they win over the demonstration's as well
@@ -132,19 +111,40 @@ class Samples:
         """The sample of a picture in a task, if it is one."""
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = _select(task_id).where(schema.samples.c.sha256 == sha256)
+            found = _select(task_id).where(schema.samples.c.sha256 == sha256, is_visible())
             row = connection.execute(found).one_or_none()
         return _sample(task, row) if row else None
 
-    def all(self, task: str, *, demo: bool = False) -> list[Sample]:
-        """Every readable sample of a task, in the order they came: the user's, or the demo's."""
+    def by_id(self, task: str, sample_id: int) -> Sample:
+        """The sample of a number.
+
+        Raises
+        ------
+        NotFound
+            No such task, or it has no such sample.
+        """
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = _select(task_id).where(
-                schema.samples.c.demo.is_(demo), schema.samples.c.unreadable.is_(False)
+            found = _select(task_id).where(schema.samples.c.id == sample_id, is_visible())
+            known = 0 < sample_id <= schema.MAX_ID
+            row = connection.execute(found).one_or_none() if known else None
+        if row is None:
+            raise NotFound(f"the task {task} has no sample {sample_id}", id=sample_id)
+        return _sample(task, row)
+
+    def all(self, task: str, *, demo: bool = False) -> list[Sample]:
+        """Every readable sample of a task, in the order they came: the user's, or the demo's."""
+        return self.after(task, 0, demo=demo)
+
+    def after(self, task: str, sample_id: int, *, demo: bool = False) -> list[Sample]:
+        """As `all`, of those that came after a number: for whoever has read the others."""
+        samples = schema.samples.c
+        with self._database.reading() as connection:
+            found = _select(task_id_of(connection, task)).where(
+                samples.id > min(sample_id, schema.MAX_ID)
             )
-            rows = connection.execute(found.order_by(schema.samples.c.id)).all()
-        return [_sample(task, row) for row in rows]
+            found = found.where(samples.demo.is_(demo), samples.unreadable.is_(False), is_visible())
+            return [_sample(task, row) for row in connection.execute(found.order_by(samples.id))]
 
     def counts(self, task: str, *, demo: bool = False) -> list[tuple[str, str, int]]:
         """How many readable samples: (label, source, number), sorted."""
@@ -156,6 +156,7 @@ class Samples:
                     samples.task_id == task_id_of(connection, task),
                     samples.demo.is_(demo),
                     samples.unreadable.is_(False),
+                    is_visible(),
                 )
                 .group_by(samples.label, samples.source)
             )
@@ -175,6 +176,7 @@ class Samples:
                 .where(
                     samples.task_id == task_id_of(connection, task),
                     samples.unreadable.is_(False),
+                    is_visible(),
                     vectors.sha256.is_(None),
                 )
                 .order_by(samples.id)
@@ -189,7 +191,8 @@ class Samples:
         """Remember a picture that was not kept; the same one again replaces its reason."""
         with self._database.writing() as connection:
             task_id = task_id_of(connection, task)
-            self._quarantine(connection, task_id, name, reason, message, source, sha256)
+            what = Quarantined(task, name, source, sha256, reason, message, datetime.now(UTC))
+            put_aside(self._database, connection, task_id, what)
 
     def quarantine_sample(self, task: str, sha256: str, reason: str, message: str) -> None:
         """Put a kept sample aside, because its picture turned out not to be readable.
@@ -211,64 +214,18 @@ class Samples:
             source = connection.execute(aside).scalar()
             if source is None:
                 raise NotFound(f"the task {task} has no sample {sha256}", sha256=sha256)
-            self._quarantine(connection, task_id, sha256, reason, message, source, sha256)
-
-    def _quarantine(
-        self,
-        connection: Connection,
-        task_id: int,
-        name: str,
-        reason: str,
-        message: str,
-        source: str,
-        sha256: str | None,
-    ) -> None:
-        fingerprint = hashlib.sha256(
-            "\0".join((source, name, sha256 or "")).encode("utf-8", "surrogatepass")
-        ).hexdigest()
-        row: dict[str, Any] = {
-            "task_id": task_id,
-            "name": name,
-            "source": source,
-            "sha256": sha256,
-            "fingerprint": fingerprint,
-            "reason": reason,
-            "message": message,
-            "at": datetime.now(UTC),
-        }
-        added = self._database.insert(schema.quarantine).values(row)
-        latest = {key: row[key] for key in ("reason", "message", "at")}
-        connection.execute(
-            added.on_conflict_do_update(index_elements=["task_id", "fingerprint"], set_=latest)
-        )
+            what = Quarantined(task, sha256, source, sha256, reason, message, datetime.now(UTC))
+            put_aside(self._database, connection, task_id, what)
 
     def quarantined(self, task: str) -> list[Quarantined]:
         """What was offered to a task and not kept, in the order it came."""
-        rows = schema.quarantine.c
         with self._database.reading() as connection:
-            task_id = task_id_of(connection, task)
-            found = select(schema.quarantine).where(rows.task_id == task_id).order_by(rows.id)
-            return [
-                Quarantined(task, row.name, row.source, row.sha256, row.reason, row.message, row.at)
-                for row in connection.execute(found)
-            ]
+            return all_aside(connection, task, task_id_of(connection, task))
 
-
-def _row(task_id: int, sha256: str, new: NewSample) -> dict[str, Any]:
-    return {
-        "task_id": task_id,
-        "sha256": sha256,
-        "label": clean_label(new.label),
-        "source": new.source,
-        "family": new.family,
-        "split": Split(new.split).value,
-        "license": new.license,
-        "author": new.author,
-        "page_url": new.page_url,
-        "demo": new.demo,
-        "unreadable": False,
-        "added_at": datetime.now(UTC),
-    }
+    def count_quarantined(self, task: str) -> int:
+        """How much was offered to a task and not kept."""
+        with self._database.reading() as connection:
+            return count_aside(connection, task_id_of(connection, task))
 
 
 def _select(task_id: int) -> Select[*tuple[Any, ...]]:

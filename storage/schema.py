@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import math
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -22,101 +15,14 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
+from storage.columns import FreeText, Json, Unsigned64, Utc
 
-class Utc(TypeDecorator[datetime]):
-    """An instant: timezone-aware in, UTC out. SQLite has no zones, so it keeps UTC bare."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time of no zone: it would mean another instant on another machine."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone cannot be stored: {value!r}")
-        return value.astimezone(UTC).replace(tzinfo=None if dialect.name == "sqlite" else UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Json(TypeDecorator[Any]):
-    """A JSON document as text, the same bytes on both databases.
-
-    JSON has no NaN and no infinity: they become null.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Write it in ASCII, which also carries what UTF-8 cannot, such as lone surrogates."""
-        if value is None:
-            return None
-        try:
-            return json.dumps(value, allow_nan=False)
-        except ValueError:
-            return json.dumps(_finite(value), allow_nan=False)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Read it."""
-        return None if value is None else json.loads(value)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
-
-
-class FreeText(TypeDecorator[str]):
-    """Text of any length: what a database refuses to hold or to look up is written as an escape.
-
-    No VARCHAR(n): SQLite ignores the length and PostgreSQL does not.
-    """
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """PostgreSQL holds no NUL, neither database holds the lone surrogates of odd file names."""
-        if value is None:
-            return None
-        return value.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-class Unsigned64(TypeDecorator[int]):
-    """0 to 2**64 - 1 in the signed 64 bits that both databases have."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:
-        """Fold the upper half onto the negative numbers."""
-        if value is None:
-            return None
-        if not 0 <= value < 2**64:
-            raise ValueError(f"not an unsigned 64-bit number: {value}")
-        return value - 2**64 if value >= 2**63 else value
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
-        """Unfold."""
-        return None if value is None else value % 2**64
-
+MAX_ID = 2**31 - 1
+"""The greatest number that an Integer column holds on PostgreSQL."""
 
 metadata = MetaData(
     naming_convention={
@@ -131,6 +37,11 @@ metadata = MetaData(
 
 def _task() -> Column[int]:
     return Column("task_id", Integer, ForeignKey("tasks.id"), nullable=False)
+
+
+def _no(name: str) -> Column[bool]:
+    """A mark that came later: with a default, SQLite adds it without copying the table."""
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
 
 
 LIVE = text("archived_at IS NULL")
@@ -155,6 +66,8 @@ labels = Table(
     Column("task_id", Integer, ForeignKey("tasks.id"), primary_key=True),
     Column("label", FreeText, primary_key=True),
     Column("position", Integer, nullable=False),
+    Column("taught_by", FreeText),  # who brought it by a correction; null: it came otherwise
+    _no("hidden"),  # taught, and everything that was said with it was taken back
 )
 
 variants = Table(
@@ -162,7 +75,9 @@ variants = Table(
     metadata,
     Column("task_id", Integer, primary_key=True),
     Column("variant", FreeText, primary_key=True),
+    # as it was linked, perhaps a variant itself: so one link can be taken out of a chain again
     Column("label", FreeText, nullable=False),
+    _no("taught"),  # linked by a correction, and only as long as that stands
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
 )
 
@@ -193,8 +108,10 @@ samples = Table(
     Column("demo", Boolean, nullable=False),
     Column("unreadable", Boolean, nullable=False),
     Column("added_at", Utc, nullable=False),
+    _no("taught"),  # there because of corrections, and only as long as one of them stands
     UniqueConstraint("task_id", "sha256"),
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
+    Index(None, "task_id", "label"),
     sqlite_autoincrement=True,  # an id once given out never names another sample
 )
 
@@ -236,11 +153,26 @@ corrections = Table(
     Column("variant_of", FreeText),
     Column("note", FreeText, nullable=False),
     Column("undoes", FreeText, ForeignKey("corrections.id"), unique=True),
-    Column("idempotency_key", FreeText),
+    Column("idempotency_key", FreeText),  # with the person's name: keys of two never meet
     Column("created_at", Utc, nullable=False),
+    Column("trusted", Boolean, nullable=False, server_default=text("true")),
+    Column("before_prediction", FreeText),
+    Column("before_confidence", Double),
+    Column("before_source", FreeText),
+    _no("erased"),
     UniqueConstraint("task_id", "seq"),
     UniqueConstraint("task_id", "idempotency_key"),
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
+    Index(None, "task_id", "person", "created_at"),
+    Index(None, "task_id", "sha256"),
+    Index(None, "task_id", "label"),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("correction_id", FreeText, ForeignKey("corrections.id"), primary_key=True),
+    Column("detail", Json, nullable=False),
 )
 
 model_versions = Table(
@@ -264,6 +196,8 @@ task_state = Table(
     Column("counter", Integer, nullable=False),
     Column("corrections", Integer, nullable=False),  # the last sequence number given out
     Column("current", FreeText),
+    # moves when what was read of the log before no longer holds: variants, an erased picture
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
     ForeignKeyConstraint(["task_id", "current"], ["model_versions.task_id", "model_versions.id"]),
 )
 

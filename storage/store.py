@@ -44,6 +44,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from domain import Unavailable
+from storage.columns import storable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE_SECONDS = 5
@@ -90,10 +91,11 @@ class Database:
 
     def among(self, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
         """Whether a column is one of any number of values: one parameter, however many."""
+        wanted = [storable(value) for value in values]
         if self._is_sqlite:
-            each = func.json_each(json.dumps(list(values))).table_valued("value")
+            each = func.json_each(json.dumps(wanted)).table_valued("value")
             return column.in_(select(each.c.value))
-        array = bindparam(None, list(values), postgresql.ARRAY(postgresql.TEXT))
+        array = bindparam(None, wanted, postgresql.ARRAY(postgresql.TEXT))
         return column == any_(array)
 
     def ping(self) -> None:
@@ -195,6 +197,7 @@ def _engine(url: URL, patience: float, *, migrating: bool = False) -> Engine:
         raw = cast(sqlite3.Connection, connection)
         raw.isolation_level = None  # BEGIN is ours, not the driver's
         raw.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
+        raw.execute("PRAGMA secure_delete = ON")  # what is erased is not left in free pages
         raw.execute(f"PRAGMA foreign_keys = {'OFF' if migrating else 'ON'}")
         if migrating:
             _enter_wal(raw, patience)

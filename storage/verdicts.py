@@ -10,8 +10,11 @@ from sqlalchemy import Row, func, insert, select
 
 from domain import Evidence, Nearest, NotFound, PictureFacts, Verdict, VerdictSource
 from storage import schema
+from storage.state import task_id_of
 from storage.store import Database
-from storage.tasks import task_id_of
+
+REPEATS = 20
+"""How many verdicts a picture are looked through for the latest pictures."""
 
 
 class Verdicts:
@@ -53,6 +56,27 @@ class Verdicts:
         if row is None:
             raise NotFound(f"there is no verdict {verdict_id}", id=verdict_id)
         return _verdict(row)
+
+    def recent(self, task: str, limit: int) -> list[tuple[str, str]]:
+        """The latest pictures that were answered: (sha256, latest prediction), newest first.
+
+        Looks at most at `REPEATS` times as many verdicts, so a picture that is asked about over
+        and over may leave fewer than `limit`.
+        """
+        verdicts = schema.verdicts.c
+        with self._database.reading() as connection:
+            found = (
+                select(verdicts.sha256, verdicts.prediction)
+                .where(verdicts.task_id == task_id_of(connection, task))
+                .order_by(verdicts.created_at.desc(), verdicts.id.desc())
+                .limit(limit * REPEATS)
+            )
+            latest: dict[str, str] = {}
+            for sha256, prediction in connection.execute(found.execution_options(yield_per=500)):
+                if len(latest) == limit:
+                    break
+                latest.setdefault(sha256, prediction)
+        return list(latest.items())
 
     def count(self, task: str) -> int:
         """How many verdicts a task has given."""

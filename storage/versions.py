@@ -11,17 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from domain import Conflict, ModelVersion, NotFound
 from storage import schema
+from storage.state import State, locked_state, moved, state_of, task_id_of
 from storage.store import Database
-from storage.tasks import LIVE, locked_state, task_id_of, unknown_task
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where a task stands. `counter` moves with every correction and every promotion."""
-
-    counter: int
-    corrections: int
-    current: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +111,9 @@ class Versions:
             )
             if connection.execute(known).one_or_none() is None:
                 raise _unknown(task, version_id)
-            moved = update(schema.task_state).where(schema.task_state.c.task_id == state.task_id)
-            connection.execute(moved.values(counter=state.counter + 1, current=version_id))
+            moved(connection, state)
+            pointer = update(schema.task_state).where(schema.task_state.c.task_id == state.task_id)
+            connection.execute(pointer.values(current=version_id))
             row = {
                 "task_id": state.task_id,
                 "version": version_id,
@@ -149,17 +141,8 @@ class Versions:
         NotFound
             No such task.
         """
-        state = schema.task_state.c
         with self._database.reading() as connection:
-            found = (
-                select(state.counter, state.corrections, state.current)
-                .join(schema.tasks)
-                .where(LIVE, schema.tasks.c.name == task)
-            )
-            row = connection.execute(found).one_or_none()
-        if row is None:
-            raise unknown_task(task)
-        return State(row.counter, row.corrections, row.current)
+            return state_of(connection, task)
 
 
 def _unknown(task: str, version_id: str) -> NotFound:

@@ -9,17 +9,15 @@ import numpy as np
 
 from config import load_settings
 from storage import Store, open_store
-from tests.contracts.stores import facts, new, sha
+from tests.contracts.stores import facts, new, sha, teach
 
 TASK = "authenticity"
 
 
-def append(store: Store, person: str, n: int) -> None:
+def correct(store: Store, person: str, n: int) -> None:
     """Write n corrections; say the number of each one that is acknowledged."""
     for i in range(n):
-        row = store.corrections.append(
-            TASK, sha(f"{person} {i}"), "ai", person, idempotency_key=f"{person} {i}"
-        )
+        row = teach(store, f"{person} {i}", person=person, idempotency_key=f"{person} {i}")
         print(row.seq, flush=True)
 
 
@@ -54,7 +52,7 @@ def main() -> None:
         store = open_store(settings)
         print(len(store.tasks.all()), flush=True)
     else:
-        {"append": append, "add": add, "hold": hold}[verb](store, person, int(n))
+        {"correct": correct, "add": add, "hold": hold}[verb](store, person, int(n))
     store.close()
 
 

@@ -7,16 +7,20 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from domain import (
+    Correction,
     Evidence,
     ModelVersion,
     Nearest,
+    NewCorrection,
     NewSample,
+    Person,
     PictureFacts,
     Run,
     Split,
     Verdict,
     VerdictSource,
 )
+from storage import Store
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=KATHMANDU)
@@ -57,6 +61,21 @@ def new(label: str = "ai", **fields: Any) -> NewSample:
         **fields,
     }
     return NewSample(**values)
+
+
+def teach(
+    store: Store,
+    text: str,
+    label: str = "ai",
+    person: str = "me",
+    *,
+    task: str = "authenticity",
+    trusted: bool = True,
+    **fields: Any,
+) -> Correction:
+    """Correct the picture of a text, and keep it."""
+    said = NewCorrection(sha(text), label, Person(person, trusted), **fields)
+    return store.corrections.teach(task, said, facts(text), new(label, source="taught")).correction
 
 
 def version(name: str, task: str = "authenticity", **fields: Any) -> ModelVersion:

@@ -10,9 +10,17 @@ import pytest
 
 from domain import Conflict, NotFound, Task, TaskKind, Unacceptable
 from storage import State, Store
-from tests.contracts.stores import NOON, WRITINGS, facts, in_utc, new, run, verdict, version
+from tests.contracts.stores import NOON, WRITINGS, facts, in_utc, new, run, teach, verdict, version
 
 UNKNOWN = ("none", "a\0b", "\ud800", "x" * 5000)
+
+
+def state_of(
+    store: Store, counter: int, current: str | None, *, task: str = "authenticity"
+) -> State:
+    """The state of a task that nobody has taught."""
+    return State(store.tasks.get(task).id, counter, epoch=0, corrections=0, current=current)
+
 
 # --- tasks ---
 
@@ -82,15 +90,27 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.tasks.get(name),
         lambda: s.tasks.delete(name),
         lambda: s.tasks.add_label(name, "x"),
-        lambda: s.tasks.add_variant(name, "x", "y"),
+        lambda: s.tasks.link(name, "x", "y"),
+        lambda: s.tasks.unlink(name, "x"),
+        lambda: s.tasks.reset(name),
+        lambda: s.tasks.restore(name, 1),
         lambda: s.samples.add(name, facts("a"), new()),
         lambda: s.samples.get(name, "x"),
+        lambda: s.samples.by_id(name, 1),
+        lambda: s.samples.after(name, 0),
         lambda: s.samples.all(name),
         lambda: s.samples.counts(name),
         lambda: s.samples.missing_vectors(name, "e"),
         lambda: s.samples.quarantine(name, "f", "corrupt", "m", "s", None),
         lambda: s.samples.quarantined(name),
-        lambda: s.corrections.append(name, "x", "ai", "me"),
+        lambda: s.samples.count_quarantined(name),
+        lambda: teach(s, "a", task=name),
+        lambda: s.corrections.undo(name, ["x"], "me", True),
+        lambda: s.corrections.get(name, "x"),
+        lambda: s.corrections.undone_by(name, "x"),
+        lambda: s.corrections.page(name, limit=3),
+        lambda: s.corrections.of_person(name, "me"),
+        lambda: s.corrections.last_befores(name, 3),
         lambda: s.corrections.since(name, 0),
         lambda: s.corrections.count(name),
         lambda: s.versions.add(version("v1", name)),
@@ -102,6 +122,7 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.versions.state(name),
         lambda: s.verdicts.add(verdict("x", name)),
         lambda: s.verdicts.count(name),
+        lambda: s.verdicts.recent(name, 3),
         lambda: s.runs.add(run("r", task=name)),
         lambda: s.runs.all(name),
     ):
@@ -127,7 +148,9 @@ def test_deleted_task_gives_its_name_back_and_nothing_else(any_store: Store) -> 
     assert s.tasks.get("smile").labels == ("a", "b")
     assert s.samples.all("smile") == []
     assert s.versions.all("smile") == []
-    assert s.versions.state("smile") == State(counter=0, corrections=0, current=None)
+    assert s.versions.state("smile") == State(
+        second.id, counter=0, epoch=0, corrections=0, current=None
+    )
     assert s.samples.add("smile", facts("a"), new("b")) is not None
     assert s.verdicts.get("old").task == "smile"  # archived, not destroyed
 
@@ -169,7 +192,7 @@ def test_two_spellings_of_one_label_are_one(any_store: Store) -> None:
     sample = any_store.samples.add("drinks", facts("a"), new(decomposed))
     assert sample is not None
     assert sample.label == composed
-    assert any_store.corrections.append("drinks", "x", decomposed, "me").label == composed
+    assert teach(any_store, "x", decomposed, task="drinks").label == composed
 
 
 def test_labels_keep_the_order_they_came_in(any_store: Store) -> None:
@@ -213,18 +236,18 @@ def test_label_named_twice_is_refused(store: Store) -> None:
 def test_variant_counts_as_its_label(any_store: Store) -> None:
     tasks = any_store.tasks
     tasks.create("letters", TaskKind.DRAWING, ("ka", "kha"), open=True)
-    linked = tasks.add_variant("letters", "ka", "ಕ")
+    linked = tasks.link("letters", "ka", "ಕ")
     assert linked.variants == {"ಕ": "ka"}
     assert tasks.get("letters") == linked
-    assert tasks.add_variant("letters", "ka", "ಕ") == linked
+    assert tasks.link("letters", "ka", "ಕ") == linked
     with pytest.raises(Conflict):
-        tasks.add_variant("letters", "kha", "ಕ")
+        tasks.link("letters", "kha", "ಕ")
     with pytest.raises(Conflict):
-        tasks.add_variant("letters", "ka", "kha")
+        tasks.link("letters", "ka", "ka")
     with pytest.raises(Conflict):
         tasks.add_label("letters", "ಕ")
     with pytest.raises(Unacceptable):
-        tasks.add_variant("letters", "ga", "ಗ")
+        tasks.link("letters", "ga", "ಗ")
 
 
 # --- versions ---
@@ -272,7 +295,7 @@ def test_versions_come_newest_first(any_store: Store) -> None:
 def test_saving_a_version_promotes_nothing(any_store: Store) -> None:
     any_store.versions.add(version("v1"))
     assert any_store.versions.current("authenticity") is None
-    assert any_store.versions.state("authenticity") == State(0, 0, None)
+    assert any_store.versions.state("authenticity") == state_of(any_store, 0, None)
 
 
 def test_promotion_moves_pointer_and_counter_and_is_remembered(
@@ -292,7 +315,10 @@ def test_promotion_moves_pointer_and_counter_and_is_remembered(
         latest = elsewhere.promotions("authenticity")[0]
         assert (latest.version, latest.why) == (name, why)
         assert before <= latest.at <= datetime.now(UTC)
-    assert seen == [State(0, 0, None), State(1, 0, "v1"), State(2, 0, "v2"), State(3, 0, "v1")]
+    assert seen == [
+        state_of(any_store, counter, current)
+        for counter, current in [(0, None), (1, "v1"), (2, "v2"), (3, "v1")]
+    ]
     assert [p.why for p in versions.promotions("authenticity")] == [
         "rolled back",
         "better",
@@ -305,7 +331,7 @@ def test_tasks_do_not_share_a_current_version(any_store: Store) -> None:
     any_store.versions.add(version("v1"))
     any_store.versions.promote("authenticity", "v1", "why")
     assert any_store.versions.current("smile") is None
-    assert any_store.versions.state("smile") == State(0, 0, None)
+    assert any_store.versions.state("smile") == state_of(any_store, 0, None, task="smile")
     assert any_store.versions.promotions("smile") == []
 
 

@@ -4,59 +4,104 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from domain import Conflict, Correction, NotFound, TaskKind, Unacceptable
+from domain import (
+    Answer,
+    Conflict,
+    Correction,
+    Limited,
+    NewCorrection,
+    NotFound,
+    Person,
+    TaskKind,
+    TeachLimits,
+    Unacceptable,
+    VerdictSource,
+)
 from storage import Store, schema
 from storage.corrections import Corrections
-from tests.contracts.stores import in_utc, sha
+from tests.contracts.stores import NOON, facts, in_utc, new, sha, teach, version
 
 TASK = "authenticity"
+UNKNOWN = ("none", "a\0b", "\ud800", "x" * 5000)
+ANN = Person("ann", trusted=False)
 
 
-def test_correction_comes_back_as_written(
+def smile(store: Store, *, open: bool = False) -> None:
+    store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=open)
+
+
+def said(
+    text: str, label: str = "ai", person: Person = ANN, idempotency_key: str | None = None
+) -> NewCorrection:
+    return NewCorrection(sha(text), label, person, idempotency_key=idempotency_key)
+
+
+def undo(store: Store, *rows: Correction, task: str = TASK, note: str = "") -> list[Correction]:
+    return store.corrections.undo(task, [row.id for row in rows], "me", True, note)
+
+
+# --- teaching ---
+
+
+def test_correction_comes_back_as_taught(
     any_store: Store, open_another: Callable[[], Store]
 ) -> None:
-    before = datetime.now(UTC)
-    written = any_store.corrections.append(
-        TASK, sha("a"), "ai", "ಅನಾಮಿಕ", verdict_id="v", variant_of="real", note="look 👀 \0"
+    began = datetime.now(UTC)
+    before = Answer("real", 0.1 + 0.2, VerdictSource.SIMILAR)
+    given = NewCorrection(
+        sha("a"),
+        "fake",
+        Person("ಅನಾಮಿಕ", trusted=False),
+        before=before,
+        verdict_id="v",
+        variant_of="ai",
+        note="look 👀 \0",
+        idempotency_key="k",
     )
-    assert before <= written.created_at <= datetime.now(UTC)
+    taught = any_store.corrections.teach(TASK, given, facts("a", phash=2**64 - 1), new("ai"))
+    written = taught.correction
+    assert taught.fresh
+    assert began <= written.created_at <= datetime.now(UTC)
     assert written == Correction(
         id=written.id,
         task=TASK,
         seq=1,
         sha256=sha("a"),
-        label="ai",
+        label="fake",
         person="ಅನಾಮಿಕ",
         created_at=written.created_at,
         verdict_id="v",
-        variant_of="real",
+        variant_of="ai",
         note="look 👀 \\x00",
         undoes=None,
+        trusted=False,
+        before=before,
+        erased=False,
+        phash=2**64 - 1,
     )
-    (found,) = open_another().corrections.since(TASK, 0)
-    assert found == written
+    elsewhere = open_another().corrections
+    (found,) = elsewhere.since(TASK, 0)
+    assert found == written == elsewhere.get(TASK, written.id)
     assert in_utc(found.created_at)
 
 
 def test_sequence_counts_from_one_in_each_task(any_store: Store) -> None:
-    any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
-    append = any_store.corrections.append
-    seqs = [append(TASK, sha(str(i)), "ai", "me").seq for i in range(3)]
-    assert seqs == [1, 2, 3]
-    assert append("smile", sha("a"), "yes", "me").seq == 1
-    assert append(TASK, sha("a"), "ai", "me").seq == 4
+    smile(any_store)
+    assert [teach(any_store, str(i)).seq for i in range(3)] == [1, 2, 3]
+    assert teach(any_store, "a", "yes", task="smile").seq == 1
+    assert teach(any_store, "a").seq == 4
     assert any_store.corrections.count(TASK) == 4
     assert any_store.corrections.count("smile") == 1
 
 
 def test_since_gives_only_what_is_new_in_order(any_store: Store) -> None:
-    written = [any_store.corrections.append(TASK, sha(str(i)), "ai", "me") for i in range(5)]
+    written = [teach(any_store, str(i)) for i in range(5)]
     assert any_store.corrections.since(TASK, 0) == written
     assert any_store.corrections.since(TASK, 3) == written[3:]
     assert any_store.corrections.since(TASK, 5) == []
@@ -67,85 +112,289 @@ def test_each_correction_moves_the_state_that_workers_watch(
 ) -> None:
     elsewhere = open_another().versions
     states = [elsewhere.state(TASK)]
+    rows = []
     for i in range(2):
-        any_store.corrections.append(TASK, sha(str(i)), "ai", "me")
+        rows.append(teach(any_store, str(i)))
         states.append(elsewhere.state(TASK))
-    assert [state.corrections for state in states] == [0, 1, 2]
-    assert states[0].counter < states[1].counter < states[2].counter
+    undo(any_store, *rows)
+    states.append(elsewhere.state(TASK))
+    assert [state.corrections for state in states] == [0, 1, 2, 4]
+    assert [state.counter for state in states] == [0, 1, 2, 3]
+    assert {state.epoch for state in states} == {0}
+
+
+def test_picture_and_correction_given_together_must_be_of_one_picture(store: Store) -> None:
+    with pytest.raises(ValueError, match="facts of"):
+        store.corrections.teach(TASK, said("a"), facts("b"), None)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 129])
+def test_person_must_have_a_name_that_can_be_looked_up(store: Store, name: str) -> None:
+    with pytest.raises(Unacceptable, match="person"):
+        teach(store, "a", person=name)
+    assert teach(store, "a", person="x" * 128)
+
+
+def test_longest_person_and_key_of_any_script_can_be_looked_up(any_store: Store) -> None:
+    person, key = "👩" * 128, "'\"\\ಕ" + "👩" * 251
+    first = teach(any_store, "a", person=person, idempotency_key=key)
+    assert teach(any_store, "a", person=person, idempotency_key=key) == first
+
+
+# --- the same again ---
 
 
 def test_same_idempotency_key_writes_once(
     any_store: Store, open_another: Callable[[], Store]
 ) -> None:
-    first = any_store.corrections.append(TASK, sha("a"), "ai", "me", idempotency_key="k")
-    again = open_another().corrections.append(TASK, sha("b"), "real", "you", idempotency_key="k")
-    other = any_store.corrections.append(TASK, sha("a"), "ai", "me", idempotency_key="k2")
-    bare = any_store.corrections.append(TASK, sha("a"), "ai", "me")
-    assert again == first
+    first = teach(any_store, "a", idempotency_key="k")
+    given = said("a", person=Person("me", True), idempotency_key="k")
+    again = open_another().corrections.teach(TASK, given, facts("a"), new())
+    other = teach(any_store, "a", idempotency_key="k2")
+    bare = teach(any_store, "a")
+    assert again.correction == first
+    assert not again.fresh
     assert [first.seq, other.seq, bare.seq] == [1, 2, 3]
     assert any_store.corrections.since(TASK, 0) == [first, other, bare]
     assert any_store.versions.state(TASK).corrections == 3
 
 
+def test_idempotency_key_used_for_something_else_is_a_conflict(any_store: Store) -> None:
+    teach(any_store, "a", "ai", idempotency_key="k")
+    for text, label in (("b", "ai"), ("a", "real")):
+        with pytest.raises(Conflict, match="Idempotency-Key"):
+            teach(any_store, text, label, idempotency_key="k")
+    assert any_store.corrections.count(TASK) == 1
+
+
+def test_idempotency_keys_of_two_people_are_apart(any_store: Store) -> None:
+    teach(any_store, "a", "ai", "ann", idempotency_key="k")
+    assert teach(any_store, "b", "real", "bob", idempotency_key="k").seq == 2
+    tricky = teach(any_store, "c", person='a", "b', idempotency_key="k")
+    assert teach(any_store, "d", person="a", idempotency_key='b", "k').seq == tricky.seq + 1
+
+
 def test_idempotency_keys_of_two_tasks_are_apart(any_store: Store) -> None:
-    any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
-    any_store.corrections.append(TASK, sha("a"), "ai", "me", idempotency_key="k")
-    any_store.corrections.append("smile", sha("a"), "yes", "me", idempotency_key="k")
+    smile(any_store)
+    teach(any_store, "a", idempotency_key="k")
+    teach(any_store, "a", "yes", task="smile", idempotency_key="k")
     assert any_store.corrections.count("smile") == 1
 
 
 def test_idempotency_key_must_have_a_length(any_store: Store) -> None:
     for key in ("", "k" * 256):
         with pytest.raises(Unacceptable) as caught:
-            any_store.corrections.append(TASK, sha("a"), "ai", "me", idempotency_key=key)
+            teach(any_store, "a", idempotency_key=key)
         assert caught.value.detail["field"] == "Idempotency-Key"
-    assert any_store.corrections.append(TASK, sha("a"), "ai", "me", idempotency_key="k" * 255)
+    assert teach(any_store, "a", idempotency_key="k" * 255)
 
 
-def test_refused_correction_leaves_no_gap(any_store: Store) -> None:
-    any_store.corrections.append(TASK, sha("a"), "ai", "me")
-    with pytest.raises(Unacceptable):
-        any_store.corrections.append(TASK, sha("a"), "cat", "me")
-    with pytest.raises(NotFound):
-        any_store.corrections.append(TASK, sha("a"), "ai", "me", undoes="none")
-    assert any_store.corrections.append(TASK, sha("a"), "ai", "me").seq == 2
+def test_retry_is_answered_although_the_minute_is_full(any_store: Store) -> None:
+    limits = TeachLimits(per_minute=1)
+    given = said("a", idempotency_key="k")
+    first = any_store.corrections.teach(TASK, given, facts("a"), None, limits)
+    again = any_store.corrections.teach(TASK, given, facts("a"), None, limits)
+    assert again.correction == first.correction
+
+
+# --- too much ---
+
+
+def test_rate_of_one_person_is_counted_over_all_processes(
+    any_store: Store, open_another: Callable[[], Store]
+) -> None:
+    limits = TeachLimits(per_minute=3)
+    stores = [any_store, open_another()]
+    for i in range(3):
+        stores[i % 2].corrections.teach(TASK, said(str(i)), facts(str(i)), None, limits)
+    with pytest.raises(Limited) as caught:
+        stores[1].corrections.teach(TASK, said("x"), facts("x"), None, limits)
+    assert 1 <= caught.value.retry_after <= 60
+    assert any_store.corrections.count(TASK) == 3
+    bob = said("x", person=Person("bob", trusted=False))
+    assert any_store.corrections.teach(TASK, bob, facts("x"), None, limits).fresh
+
+
+def test_somebody_trusted_has_no_rate(any_store: Store) -> None:
+    boss = Person("ann", trusted=True)
+    for i in range(5):
+        given = said(str(i), person=boss)
+        any_store.corrections.teach(TASK, given, facts(str(i)), None, TeachLimits(per_minute=1))
+
+
+def test_what_was_said_a_minute_ago_no_longer_counts(any_store: Store) -> None:
+    limits = TeachLimits(per_minute=2)
+    long_ago = datetime.now(UTC) - timedelta(seconds=61)
+    with any_store.database.writing() as connection:
+        task_id = any_store.tasks.get(TASK).id
+        for seq in (1, 2):
+            row = {"id": f"old {seq}", "task_id": task_id, "seq": seq, "sha256": sha("a")}
+            row |= {"label": "ai", "person": "ann", "note": "", "created_at": long_ago}
+            connection.execute(insert(schema.corrections), row)
+        connection.execute(update(schema.task_state).values(corrections=2))
+    for i in range(2):
+        any_store.corrections.teach(TASK, said(str(i)), facts(str(i)), None, limits)
+    with pytest.raises(Limited):
+        any_store.corrections.teach(TASK, said("x"), facts("x"), None, limits)
+
+
+# --- taking back ---
 
 
 def test_undo_is_a_row_as_well(any_store: Store) -> None:
-    first = any_store.corrections.append(TASK, sha("a"), "ai", "me")
-    undo = any_store.corrections.append(TASK, sha("a"), "ai", "me", undoes=first.id)
-    assert undo.undoes == first.id
-    assert any_store.corrections.since(TASK, 0) == [first, undo]
+    first = teach(any_store, "a", "real", note="mine")
+    (row,) = any_store.corrections.undo(TASK, [first.id], "bob", False, "a slip")
+    assert row == Correction(
+        id=row.id,
+        task=TASK,
+        seq=2,
+        sha256=sha("a"),
+        label="real",
+        person="bob",
+        created_at=row.created_at,
+        note="a slip",
+        undoes=first.id,
+        trusted=False,
+        phash=7,
+    )
+    assert any_store.corrections.since(TASK, 0) == [first, row]
+    assert any_store.corrections.undone_by(TASK, first.id) == row
+    assert any_store.corrections.undone_by(TASK, row.id) is None
 
 
-def test_a_correction_is_undone_once(any_store: Store) -> None:
-    first = any_store.corrections.append(TASK, sha("a"), "ai", "me")
-    any_store.corrections.append(TASK, sha("a"), "ai", "me", undoes=first.id)
-    with pytest.raises(Conflict):
-        any_store.corrections.append(TASK, sha("a"), "ai", "me", undoes=first.id)
-    assert any_store.corrections.count(TASK) == 2
+def test_many_are_taken_back_together_in_the_order_asked(any_store: Store) -> None:
+    rows = [teach(any_store, str(i)) for i in range(4)]
+    undone = undo(any_store, rows[2], rows[0], rows[2])
+    assert [(row.seq, row.undoes) for row in undone] == [(5, rows[2].id), (6, rows[0].id)]
+    assert any_store.corrections.count(TASK) == 6
+    assert undo(any_store) == []
+
+
+def test_one_that_cannot_be_taken_back_keeps_all_of_them(any_store: Store) -> None:
+    rows = [teach(any_store, str(i)) for i in range(3)]
+    (row,) = undo(any_store, rows[0])
+    state = any_store.versions.state(TASK)
+    for wrong, error in ((rows[0], Conflict), (row, Unacceptable)):
+        with pytest.raises(error):
+            undo(any_store, rows[1], wrong)
+    for name in UNKNOWN:
+        with pytest.raises(NotFound):
+            any_store.corrections.undo(TASK, [rows[1].id, name], "me", True)
+    assert any_store.versions.state(TASK) == state
+    assert any_store.corrections.undone_by(TASK, rows[1].id) is None
 
 
 def test_only_a_correction_of_the_same_task_is_undone(any_store: Store) -> None:
-    any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
-    other = any_store.corrections.append("smile", sha("a"), "yes", "me")
+    smile(any_store)
+    other = teach(any_store, "a", "yes", task="smile")
     with pytest.raises(NotFound):
-        any_store.corrections.append(TASK, sha("a"), "ai", "me", undoes=other.id)
+        undo(any_store, other)
+    with pytest.raises(NotFound):
+        any_store.corrections.get(TASK, other.id)
+    assert any_store.corrections.undone_by(TASK, other.id) is None
+
+
+# --- reading ---
+
+
+def test_unknown_correction_is_not_found(any_store: Store) -> None:
+    for name in UNKNOWN:
+        with pytest.raises(NotFound):
+            any_store.corrections.get(TASK, name)
+
+
+def test_pages_go_back_from_the_newest_and_meet_without_a_gap(any_store: Store) -> None:
+    rows = [teach(any_store, str(i)) for i in range(4)]
+    rows += undo(any_store, rows[1])
+    first = any_store.corrections.page(TASK, limit=3)
+    second = any_store.corrections.page(TASK, limit=3, before_seq=first[-1].seq)
+    assert first + second == rows[::-1]
+    assert any_store.corrections.page(TASK, limit=3, before_seq=2**80) == first
+    assert any_store.corrections.page(TASK, limit=3, before_seq=1) == []
+
+
+def test_pages_of_one_person_and_of_one_picture(any_store: Store) -> None:
+    mine, yours = teach(any_store, "a", person="ann"), teach(any_store, "a", "real", "bob")
+    other = teach(any_store, "b", person="ann")
+    page = any_store.corrections.page
+    assert page(TASK, limit=9, person="ann") == [other, mine]
+    assert page(TASK, limit=9, sha256=sha("a")) == [yours, mine]
+    assert page(TASK, limit=9, sha256=sha("a"), person="bob") == [yours]
+    for name in UNKNOWN:
+        assert page(TASK, limit=9, person=name) == []
+        assert page(TASK, limit=9, sha256=name) == []
+
+
+def test_live_ones_of_a_person_leave_out_what_was_taken_back(any_store: Store) -> None:
+    rows = [teach(any_store, str(i), person="ann") for i in range(3)]
+    teach(any_store, "x", person="bob")
+    any_store.corrections.undo(TASK, [rows[1].id], "ann", True)
+    assert any_store.corrections.of_person(TASK, "ann", None) == [rows[0], rows[2]]
+    assert any_store.corrections.of_person(TASK, "ann", rows[2].created_at) == [rows[2]]
+    assert any_store.corrections.of_person(TASK, "nobody", NOON) == []
+
+
+def test_last_befores_tell_how_right_the_answers_were(any_store: Store) -> None:
+    def answered(text: str, label: str, prediction: str) -> Correction:
+        before = Answer(prediction, 0.9, VerdictSource.MODEL)
+        return teach(any_store, text, label, before=before)
+
+    answered("a", "ai", "ai")
+    teach(any_store, "b", "ai")
+    slip = answered("c", "ai", "unsure")
+    answered("d", "real", "ai")
+    undo(any_store, slip)
+    assert any_store.corrections.last_befores(TASK, 9) == [("ai", "real"), ("ai", "ai")]
+    assert any_store.corrections.last_befores(TASK, 1) == [("ai", "real")]
+
+
+def test_receipt_is_kept_with_its_correction(any_store: Store) -> None:
+    row = teach(any_store, "a")
+    assert any_store.receipts.get(row.id) is None
+    any_store.receipts.put(row.id, {"after": {"prediction": "ಕ\0"}, "ms": 1.5})
+    any_store.receipts.put(row.id, {"after": {"prediction": "ai"}, "ms": 2.5})
+    assert any_store.receipts.get(row.id) == {"after": {"prediction": "ai"}, "ms": 2.5}
+    for name in UNKNOWN:
+        assert any_store.receipts.get(name) is None
+        with pytest.raises(NotFound):
+            any_store.receipts.put(name, {})
+
+
+# --- append-only ---
+
+
+def test_refused_correction_leaves_no_gap_and_no_trace(any_store: Store) -> None:
+    teach(any_store, "a")
+    with pytest.raises(Unacceptable):
+        teach(any_store, "b", "cat")
+    with any_store.database.reading() as connection:
+        assert connection.execute(select(schema.pictures.c.sha256)).scalars().all() == [sha("a")]
+    assert teach(any_store, "a").seq == 2
 
 
 def test_the_log_has_no_verb_that_changes_it() -> None:
     verbs = {name for name in vars(Corrections) if not name.startswith("_")}
-    assert verbs == {"append", "since", "count"}
+    reading = {"get", "undone_by", "page", "since", "of_person", "last_befores", "count"}
+    assert verbs == {"teach", "undo"} | reading
 
 
 def test_the_database_itself_refuses_to_change_the_log(any_store: Store) -> None:
-    written = any_store.corrections.append(TASK, sha("a"), "ai", "me")
+    any_store.versions.add(version("v1"))
+    written = teach(any_store, "a", note="n", verdict_id="v", before=None)
     table = schema.corrections
-    for change in (
-        update(table).values(label="real"),
-        update(table).where(table.c.seq == 1).values(note="other"),
-        delete(table),
-    ):
+    blank = {"erased": True, "sha256": "", "note": "", "verdict_id": None}
+    other = {
+        **{column.name: "other" for column in table.columns},
+        **{"task_id": 99, "seq": 99, "before_confidence": 0.5, "trusted": False},
+        **{"created_at": NOON, "undoes": written.id, "label": "real", "erased": False},
+    }
+    changes = [update(table).values({name: value}) for name, value in other.items()]
+    changes[[*other].index("erased")] = update(table).values(erased=True)
+    for name in set(other) - set(blank):  # nor in the shadow of an erasure
+        changes.append(update(table).values({**blank, name: other[name]}))
+    for name in set(blank) - {"erased"}:
+        changes.append(update(table).values({**blank, name: "left"}))
+    for change in (*changes, delete(table)):
         with (
             pytest.raises(DBAPIError, match="append-only"),
             any_store.database.writing() as connection,
@@ -155,12 +404,12 @@ def test_the_database_itself_refuses_to_change_the_log(any_store: Store) -> None
 
 
 def test_a_deleted_task_keeps_its_log_apart_from_its_successors(any_store: Store) -> None:
-    any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
-    any_store.corrections.append("smile", sha("a"), "yes", "me", idempotency_key="k")
+    smile(any_store)
+    teach(any_store, "a", "yes", task="smile", idempotency_key="k")
     any_store.tasks.delete("smile")
-    any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
+    smile(any_store)
     assert any_store.corrections.since("smile", 0) == []
-    assert any_store.corrections.append("smile", sha("a"), "no", "me", idempotency_key="k").seq == 1
+    assert teach(any_store, "a", "no", task="smile", idempotency_key="k").seq == 1
 
 
 def test_threads_write_a_sequence_without_gaps(any_store: Store) -> None:
@@ -168,8 +417,7 @@ def test_threads_write_a_sequence_without_gaps(any_store: Store) -> None:
 
     def write(person: str) -> None:
         for i in range(15):
-            row = any_store.corrections.append(TASK, sha(str(i)), "ai", person)
-            acknowledged.append(row.seq)
+            acknowledged.append(teach(any_store, str(i), person=person).seq)
 
     threads = [threading.Thread(target=write, args=(f"person {i}",)) for i in range(6)]
     for thread in threads:

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from config import Settings
 from domain import Unavailable
 from storage import Store, open_store, schema
-from tests.contracts.stores import facts, new, sha
+from tests.contracts.stores import facts, new, sha, teach
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "authenticity"
@@ -77,7 +77,7 @@ def run(tree: Path, *arguments: str) -> str:
 def test_next_migration_keeps_what_is_there(any_settings: Settings, next_exposr: Path) -> None:
     store = open_store(any_settings)
     store.samples.add(TASK, facts("a"), new())
-    store.corrections.append(TASK, sha("a"), "real", "me")
+    teach(store, "a", "real")
     store.close()
 
     program = (
@@ -90,7 +90,7 @@ def test_next_migration_keeps_what_is_there(any_settings: Settings, next_exposr:
         "print(store.corrections.since('authenticity', 0)[0].label)\n"
         "store.close()\n"
     )
-    (written,) = (next_exposr / "storage/migrations/versions").glob("0002_*.py")
+    (written,) = (next_exposr / "storage/migrations/versions").glob("*_give_samples_a_camera.py")
     output = run(next_exposr, "-c", program, str(any_settings.data_dir), any_settings.database_url)
     assert "add_column" in written.read_text()
     assert output.split() == [sha("a"), "unknown", "real"]

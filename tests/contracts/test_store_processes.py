@@ -13,7 +13,7 @@ import pytest
 from config import Settings
 from domain import Correction
 from storage import Store, open_store
-from tests.contracts.stores import sha
+from tests.contracts.stores import sha, teach
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "authenticity"
@@ -79,7 +79,7 @@ def test_four_processes_write_one_sequence_and_a_reader_misses_nothing(
     store = open_store(any_settings)
     people = ["ann", "bob", "cem", "dai"]
     read: list[Correction] = []
-    with processes(any_settings, "append", people, 25) as writers:
+    with processes(any_settings, "correct", people, 25) as writers:
         for writer in writers:
             begin(writer)
         acknowledged = []
@@ -101,7 +101,7 @@ def test_four_processes_write_one_sequence_and_a_reader_misses_nothing(
 def test_processes_that_repeat_one_another_write_once(any_settings: Settings) -> None:
     """The same person in two processes uses the same idempotency keys."""
     store = open_store(any_settings)
-    with processes(any_settings, "append", ["ann"] * 2, 10) as writers:
+    with processes(any_settings, "correct", ["ann"] * 2, 10) as writers:
         for writer in writers:
             begin(writer)
         answers = [finish(writer) for writer in writers]
@@ -111,12 +111,12 @@ def test_processes_that_repeat_one_another_write_once(any_settings: Settings) ->
 
 
 def test_killed_writer_loses_no_acknowledged_correction(any_settings: Settings) -> None:
-    with processes(any_settings, "append", ["ann"], 1_000_000) as (writer,):
+    with processes(any_settings, "correct", ["ann"], 1_000_000) as (writer,):
         begin(writer)
         acknowledged = [int(seq) for seq in kill_after(writer, 50)]
     store = open_store(any_settings)
     # the server may still be busy with what the killed process sent last: this waits for it
-    following = store.corrections.append(TASK, sha("next"), "ai", "bob").seq
+    following = teach(store, "next", person="bob").seq
     seqs = [row.seq for row in store.corrections.since(TASK, 0)]
     store.close()
     assert acknowledged == list(range(1, len(acknowledged) + 1))
@@ -149,7 +149,7 @@ def test_writer_killed_in_the_middle_leaves_neither_lock_nor_half_a_change(
         kill_after(holder, 0)
     store = open_store(any_settings)
     assert store.versions.state(TASK).corrections == 0
-    assert store.corrections.append(TASK, sha("a"), "ai", "me").seq == 1
+    assert teach(store, "a").seq == 1
     store.close()
 
 
@@ -160,7 +160,7 @@ def test_four_processes_open_an_empty_database_at_once(empty_settings: Settings)
         assert [finish(opener) for opener in openers] == [["1"]] * 4
     store = open_store(empty_settings)
     assert [task.name for task in store.tasks.all()] == [TASK]
-    assert store.corrections.append(TASK, sha("a"), "ai", "me").seq == 1
+    assert teach(store, "a").seq == 1
     store.close()
 
 
@@ -169,6 +169,6 @@ def test_what_one_process_writes_another_reads_at_once(
     any_store: Store, open_another: Callable[[], Store], n: int
 ) -> None:
     readers = [open_another() for _ in range(n)]
-    any_store.tasks.add_variant(TASK, "ai", "synthetic")
+    any_store.tasks.link(TASK, "ai", "synthetic")
     for reader in readers:
         assert reader.tasks.get(TASK).variants == {"synthetic": "ai"}

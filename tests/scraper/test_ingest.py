@@ -346,7 +346,7 @@ def test_one_picture_is_taken(opened: Opened) -> None:
 
 
 def test_one_picture_under_a_variant_of_its_label(opened: Opened) -> None:
-    opened.store.tasks.add_variant("authenticity", "ai", "fake")
+    opened.store.tasks.link("authenticity", "ai", "fake")
     _, sample = ingest_picture(opened, png(1), "authenticity", Offer(" fake ", "s"))
     assert sample is not None and sample.label == "ai"
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import make_url
 
-from storage.schema import FreeText, Json, Unsigned64, Utc
+from storage.columns import FreeText, Json, Unsigned64, Utc
 
 DIALECTS = [make_url(f"{name}://").get_dialect()() for name in ("sqlite", "postgresql+psycopg")]
 SQLITE = DIALECTS[0]

@@ -16,6 +16,7 @@ from config import Settings
 from domain import Unavailable
 from storage import Store, open_store
 from storage.store import Database
+from tests.contracts.stores import teach
 from tests.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +74,7 @@ def test_switch_to_wal_waits_for_whoever_has_the_file(
 
 def test_foreign_keys_hold(any_store: Store) -> None:
     with pytest.raises(Exception, match=r"(?i)foreign key"), any_store.database.writing() as c:
-        c.execute(text("INSERT INTO labels VALUES (999, 'x', 0)"))
+        c.execute(text("INSERT INTO labels (task_id, label, position) VALUES (999, 'x', 0)"))
 
 
 @pytest.mark.parametrize("name", ["plain", "with space", "per%20cent %s", "ಕ", "quo'te?#"])
@@ -206,7 +207,7 @@ def test_values_of_people_stay_out_of_the_log(
     with store.database.writing() as connection:
         connection.execute(text("ALTER TABLE corrections RENAME TO elsewhere"))
     with pytest.raises(Unavailable), caplog.at_level(logging.ERROR):
-        store.corrections.append(TASK, "a" * 64, "ai", "Ann Example", note="my secret")
+        teach(store, "a", person="Ann Example", note="my secret")
     assert "no such table" in caplog.text
     assert "Ann Example" not in caplog.text
     assert "my secret" not in caplog.text

@@ -1,0 +1,97 @@
+"""What is kept of pictures beside their bytes, in the transaction of whoever brings them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from domain import NewSample, PictureFacts, Split
+from storage import schema
+from storage.labels import clean_label
+from storage.live import has_live, latest_label
+from storage.store import Database
+
+
+def keep_facts(database: Database, connection: Connection, facts: Iterable[PictureFacts]) -> None:
+    """Keep what is known of pictures; what is there already stays."""
+    rows = {
+        f.sha256: {
+            "sha256": f.sha256,
+            "width": f.width,
+            "height": f.height,
+            "format": f.format,
+            "n_bytes": f.n_bytes,
+            "phash": f.phash,
+        }
+        for f in facts
+    }
+    if rows:  # in one order for all writers, so that two never wait for each other
+        known = database.insert(schema.pictures).on_conflict_do_nothing()
+        connection.execute(known, [rows[sha256] for sha256 in sorted(rows)])
+
+
+def sample_row(
+    task_id: int, sha256: str, new: NewSample, *, taught: bool = False
+) -> dict[str, Any]:
+    """The row of a sample to be."""
+    return {
+        "task_id": task_id,
+        "sha256": sha256,
+        "label": clean_label(new.label),
+        "source": new.source,
+        "family": new.family,
+        "split": Split(new.split).value,
+        "license": new.license,
+        "author": new.author,
+        "page_url": new.page_url,
+        "demo": new.demo,
+        "unreadable": False,
+        "taught": taught,
+        "added_at": datetime.now(UTC),
+    }
+
+
+def keep_taught(
+    connection: Connection, task_id: int, sha256: str, label: str, new: NewSample | None
+) -> None:
+    """Make a corrected picture a sample, unless the task has it or nothing is to be kept.
+
+    A sample that only corrections hold up has the label that was given last.
+    """
+    samples = schema.samples
+    this = (samples.c.task_id == task_id, samples.c.sha256 == sha256)
+    found = select(samples.c.taught, samples.c.unreadable).where(*this)
+    row = connection.execute(found).one_or_none()
+    if row is None:
+        if new is not None:
+            given = {**sample_row(task_id, sha256, new, taught=True), "label": label}
+            connection.execute(insert(samples), given)
+        return
+    changes: dict[str, Any] = {}
+    if row.taught:
+        changes["label"] = label
+    if row.unreadable and new is not None:  # whoever offers a picture again has just read it
+        changes["unreadable"] = False
+    if changes:
+        connection.execute(update(samples).where(*this).values(changes))
+
+
+def relabel_taught(
+    database: Database, connection: Connection, task_id: int, sha256s: Collection[str]
+) -> None:
+    """After rows of the log were taken back: give their samples the label that is left."""
+    samples = schema.samples
+    left = (
+        update(samples)
+        .where(
+            samples.c.task_id == task_id,
+            database.among(samples.c.sha256, sha256s),
+            samples.c.taught.is_(True),
+            has_live(),
+        )
+        .values(label=latest_label().scalar_subquery())
+    )
+    connection.execute(left)
