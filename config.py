@@ -16,6 +16,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from domain import ExposrError, Unacceptable
 
 VERSION = "0.1.0"
+NOT_NAMES = ("admin", "api", "local")
+"""What the log calls those who have no key of their own name."""
 
 
 class Encoder(StrEnum):
@@ -66,6 +68,32 @@ def _network(value: str) -> str:
         raise ValueError("allowed: networks such as 192.0.2.0/24") from None
 
 
+def _split_keys(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    return tuple((name.strip(), secret.strip()) for name, _, secret in pairs)
+
+
+def _check_keys(keys: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Names and keys that will do. A bad one is never said: it may be a key in a wrong place."""
+    for name, secret in keys:
+        if (
+            not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", name)
+            or name.lower() in NOT_NAMES
+            or not secret
+        ):
+            raise ValueError(
+                "allowed: NAME=KEY,NAME=KEY; a name is 1 to 64 letters, digits, - _ . and not "
+                f"{', '.join(NOT_NAMES)}"
+            )
+    if len({name.lower() for name, _ in keys}) < len(keys):
+        raise ValueError("allowed: each name once, in whichever case")
+    if len({secret for _, secret in keys}) < len(keys):
+        raise ValueError("allowed: a key of its own for each name")
+    return keys
+
+
 def _database_url(value: str) -> str:
     if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("allowed: sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME")
@@ -81,6 +109,12 @@ Networks = Annotated[
 ]
 Ports = Annotated[
     tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split_commas)
+]
+KeysByName = Annotated[
+    tuple[tuple[str, str], ...],
+    NoDecode,
+    BeforeValidator(_split_keys),
+    AfterValidator(_check_keys),
 ]
 
 
@@ -164,6 +198,21 @@ class Settings(BaseSettings):
         64, ge=1, le=1024, description="Pictures accepted in one batch request."
     )
     max_batch_bytes: int = Field(200_000_000, ge=1000, description="Largest batch request, bytes.")
+    max_lesson_bytes: int = Field(
+        2_000_000_000, ge=1000, description="Largest lesson archive imported, bytes."
+    )
+
+    keep_pictures: bool = Field(
+        True,
+        description="Keep files that were only asked about, so that a correction by verdict id "
+        "can teach from them.",
+    )
+    feedback_per_minute: int = Field(
+        600, ge=1, le=1_000_000, description="Corrections a minute from one untrusted person."
+    )
+    feedback_new_labels: int = Field(
+        100, ge=0, le=1_000_000, description="New labels a task takes from one untrusted person."
+    )
 
     fetch_timeout: float = Field(
         15.0, gt=0, le=300, description="Seconds one URL may take, redirects included."
@@ -183,6 +232,9 @@ class Settings(BaseSettings):
     )
     api_key: str = Field("", description="Key for reading, classifying and feedback.")
     admin_key: str = Field("", description="Key for changing models, tasks and settings.")
+    feedback_keys: KeysByName = Field(
+        (), description="Keys for reading, classifying and feedback, each of a person: NAME=KEY."
+    )
     public_classify: bool = Field(
         False, description="Reading and classifying need no key although bound publicly."
     )
@@ -202,6 +254,12 @@ class Settings(BaseSettings):
         """The database in use, `sqlite:///DATA_DIR/exposr.db` unless DATABASE_URL says other."""
         file = self.data_dir.absolute() / "exposr.db"
         return self.database_url or f"sqlite:///{quote(str(file))}"  # a path may hold ? and %
+
+    @model_validator(mode="after")
+    def _one_holder_a_key(self) -> Self:
+        if any(secret in (self.api_key, self.admin_key) for _, secret in self.feedback_keys):
+            raise ValueError("FEEDBACK_KEYS=(hidden): one of its keys is API_KEY or ADMIN_KEY too")
+        return self
 
     @model_validator(mode="after")
     def _closed_in_public(self) -> Self:
@@ -230,7 +288,7 @@ RUNTIME_SETTINGS = (
 )
 """Settings that `POST /config` may change while the service runs."""
 
-SECRET_SETTINGS = frozenset({"api_key", "admin_key", "database_url"})
+SECRET_SETTINGS = frozenset({"api_key", "admin_key", "feedback_keys", "database_url"})
 
 
 def load_settings(**values: Any) -> Settings:

@@ -40,6 +40,15 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("FETCH_PORTS", "0", "greater than or equal to 1"),
         ("DATABASE_URL", "mysql://x", "postgresql"),
         ("CLIP_DEVICE", "tpu", "match pattern"),
+        ("FEEDBACK_KEYS", "alice", "NAME=KEY"),
+        ("FEEDBACK_KEYS", "alice=", "NAME=KEY"),
+        ("FEEDBACK_KEYS", "=hunter2", "NAME=KEY"),
+        ("FEEDBACK_KEYS", "al ice=hunter2", "letters"),
+        ("FEEDBACK_KEYS", "ಅ=hunter2", "letters"),
+        ("FEEDBACK_KEYS", f"{'a' * 65}=hunter2", "1 to 64"),
+        ("FEEDBACK_KEYS", "Admin=hunter2", "admin, api, local"),
+        ("FEEDBACK_KEYS", "alice=one,Alice=two", "each name once"),
+        ("FEEDBACK_KEYS", "alice=same,bob=same", "of its own"),
         ("LOG_LEVEL", "LOUD", "'DEBUG'"),
     ],
 )
@@ -64,11 +73,37 @@ def test_every_bad_key_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     ]
 
 
-def test_error_hides_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "mysql://user:hunter2@host/db")
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("DATABASE_URL", "mysql://user:hunter2@host/db"),
+        ("FEEDBACK_KEYS", "hunter2"),
+        ("FEEDBACK_KEYS", "alice=1,hunter2"),
+        ("FEEDBACK_KEYS", "al ice=hunter2"),
+        ("FEEDBACK_KEYS", "alice=hunter2,bob=hunter2"),
+    ],
+)
+def test_error_hides_secrets(monkeypatch: pytest.MonkeyPatch, key: str, value: str) -> None:
+    monkeypatch.setenv(key, value)
     with pytest.raises(ConfigError) as caught:
         load_settings()
     assert "hunter2" not in caught.value.message
+
+
+@pytest.mark.parametrize("other", ["API_KEY", "ADMIN_KEY"])
+def test_key_of_a_person_opens_nothing_else(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    monkeypatch.setenv("FEEDBACK_KEYS", "alice=hunter2")
+    monkeypatch.setenv(other, "hunter2")
+    with pytest.raises(ConfigError, match="FEEDBACK_KEYS") as caught:
+        load_settings()
+    assert "hunter2" not in caught.value.message
+
+
+def test_keys_of_persons_are_read_and_survive_overrides(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEEDBACK_KEYS", "alice=a=b, bob.2=c ,")
+    settings = load_settings()
+    assert settings.feedback_keys == (("alice", "a=b"), ("bob.2", "c"))
+    assert with_overrides(settings, {}).feedback_keys == settings.feedback_keys
 
 
 def test_public_address_without_admin_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
