@@ -80,10 +80,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A decoded picture: (height, width, 3) uint8 sRGB pixels, upright, and its facts."""
+    """A decoded picture.
+
+    Attributes
+    ----------
+    pixels
+        (height, width, 3) uint8 sRGB, upright; whatever shows through is white.
+    alpha
+        (height, width) uint8: how far each pixel covers that white; None when all do wholly.
+        White strokes on a transparent canvas are nowhere else.
+    """
 
     pixels: NDArray[np.uint8]
     facts: PictureFacts
+    alpha: NDArray[np.uint8] | None = None
 
 
 def decode(data: bytes, limits: Limits | None = None) -> Picture:
@@ -136,10 +146,12 @@ def _decode(data: bytes, limits: Limits) -> Picture:
             opened.load()
             _check_size(opened.size, limits.max_pixels, limits.max_side)
             orientation = _orientation(opened)
-            rgb = _to_rgb(opened)
+            rgb, cover = _to_rgb(opened)
             if orientation in UPRIGHT:
                 rgb = rgb.transpose(UPRIGHT[orientation])
+                cover = cover and cover.transpose(UPRIGHT[orientation])
             pixels = _to_array(rgb)
+            alpha = _to_array(cover) if cover else None
     width, height = size if orientation < 5 else size[::-1]
     facts = PictureFacts(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -149,7 +161,7 @@ def _decode(data: bytes, limits: Limits) -> Picture:
         n_bytes=len(data),
         phash=perceptual_hash(_thumbnail(rgb)),
     )
-    return Picture(pixels, facts)
+    return Picture(pixels, facts, alpha)
 
 
 def _thumbnail(rgb: Image.Image) -> NDArray[np.uint8]:
@@ -210,8 +222,8 @@ def _orientation(opened: Image.Image) -> int:
         return 1
 
 
-def _to_rgb(opened: Image.Image) -> Image.Image:
-    """8-bit RGB; whatever shows through is white."""
+def _to_rgb(opened: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """8-bit RGB, in which whatever shows through is white, and what covers that white."""
     image = opened
     if image.mode.startswith("I"):
         image = _to_8_bit(image)
@@ -221,9 +233,10 @@ def _to_rgb(opened: Image.Image) -> Image.Image:
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")
-        white.paste(image, mask=image.getchannel("A"))
-        return white
-    return image if image.mode == "RGB" else image.convert("RGB")  # convert always copies
+        cover = image.getchannel("A")
+        white.paste(image, mask=cover)
+        return white, None if cover.getextrema()[0] == 255 else cover
+    return image if image.mode == "RGB" else image.convert("RGB"), None  # convert always copies
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
@@ -236,12 +249,13 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     return Image.fromarray(grey)
 
 
-def _to_array(rgb: Image.Image) -> NDArray[np.uint8]:
-    """(height, width, 3), read-only; in strips, because numpy's own way needs it all twice."""
-    pixels = np.empty((rgb.height, rgb.width, 3), np.uint8)
-    for top in range(0, rgb.height, STRIP):
-        bottom = min(top + STRIP, rgb.height)
-        pixels[top:bottom] = np.asarray(rgb.crop((0, top, rgb.width, bottom)))
+def _to_array(image: Image.Image) -> NDArray[np.uint8]:
+    """RGB or grey, read-only; in strips, because numpy's own way needs it all twice."""
+    channels = (3,) if image.mode == "RGB" else ()
+    pixels = np.empty((image.height, image.width, *channels), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(top + STRIP, image.height)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
     pixels.flags.writeable = False
     return pixels
 
@@ -308,6 +322,11 @@ def resize(
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Luma (ITU-R 601) of (h, w, 3) uint8 pixels, as (h, w) uint8."""
     return np.asarray(Image.fromarray(pixels).convert("L"))
+
+
+def to_ycbcr(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Brightness and the two colour differences (about 128) of (h, w, 3) uint8 pixels, likewise."""
+    return np.asarray(Image.fromarray(pixels).convert("YCbCr"))
 
 
 def as_pil(pixels: NDArray[np.uint8]) -> Image.Image:

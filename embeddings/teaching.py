@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from domain import TaskKind
 from embeddings import Embedder
 from embeddings.builtin import augment
+from embeddings.canvas import as_drawing
 from embeddings.catalogue import HasVectors
 from embeddings.images import Picture
 
@@ -49,7 +50,8 @@ def copies_of(picture: Picture, kind: TaskKind, embedder: Embedder) -> NDArray[n
     """
     if kind in WITHOUT:
         return np.zeros((0, embedder.dim), np.float32)
-    made = augment(picture.pixels, kind, seed=int(picture.facts.sha256[:16], 16))
+    pixels = as_drawing(picture) if kind is TaskKind.DRAWING else picture.pixels
+    made = augment(pixels, kind, seed=int(picture.facts.sha256[:16], 16))
     return embedder.embed([Picture(pixels, picture.facts) for pixels in made])
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from domain import TaskKind
 from embeddings.builtin import authenticity, drawing, photo
 from embeddings.builtin.copies import augment
+from embeddings.canvas import as_drawing
 from embeddings.cores import Lanes, usable_cores
 from embeddings.images import Picture
 
@@ -25,7 +26,7 @@ class _Recipe(NamedTuple):
 
 _RECIPES = {
     TaskKind.PHOTO: _Recipe(photo.describe, photo.DIM, 1),
-    TaskKind.DRAWING: _Recipe(drawing.describe, drawing.DIM, 1),
+    TaskKind.DRAWING: _Recipe(drawing.describe, drawing.DIM, 2),
     TaskKind.AUTHENTICITY: _Recipe(authenticity.describe, authenticity.DIM, 1),
 }
 
@@ -73,5 +74,6 @@ class Builtin:
         rows = np.empty((len(pictures), self.dim), np.float32)
         for row, picture in zip(rows, pictures, strict=True):
             with self._lanes.lane():
-                row[:] = self._recipe.describe(picture.pixels)
+                drawn = self._kind is TaskKind.DRAWING
+                row[:] = self._recipe.describe(as_drawing(picture) if drawn else picture.pixels)
         return rows

@@ -65,7 +65,7 @@ def test_length_of_a_vector_is_moderate(kind: TaskKind) -> None:
 def test_ids_name_the_kind_and_a_version() -> None:
     assert [Builtin(kind).id for kind in KINDS] == [
         "builtin-photo:1",
-        "builtin-drawing:1",
+        "builtin-drawing:2",
         "builtin-authenticity:1",
     ]
 

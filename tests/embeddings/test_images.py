@@ -87,6 +87,27 @@ def test_alpha_is_flattened_on_white() -> None:
     assert flat[0, :, 0].tolist() == [255, 127, 0]
 
 
+def test_what_shows_through_is_told_apart_from_white() -> None:
+    pixels = np.full((2, 3, 4), 255, np.uint8)
+    pixels[..., 3] = [0, 128, 255]
+    alpha = decode(encode_png(pixels)).alpha
+    assert alpha is not None
+    assert alpha[0].tolist() == [0, 128, 255]
+    assert not alpha.flags.writeable
+    assert decode(encode(photo(3), "PNG")).alpha is None
+    assert decode(encode_png(pixels[:, 2:])).alpha is None
+
+
+def test_alpha_is_turned_upright_with_the_picture() -> None:
+    pixels = np.zeros((2, 3, 4), np.uint8)
+    pixels[0, 0, 3] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    alpha = decode(encode(pixels, "PNG", exif=exif)).alpha
+    assert alpha is not None
+    assert np.argwhere(alpha).tolist() == [[0, 1]]
+
+
 def test_grey_alpha_is_flattened_on_white() -> None:
     grey = Image.merge("LA", [Image.new("L", (4, 4), 0), Image.new("L", (4, 4), 0)])
     assert (decode(encode(grey, "PNG")).pixels == 255).all()

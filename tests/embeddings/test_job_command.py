@@ -184,7 +184,7 @@ def test_all_tasks_or_one_and_the_table_tells(call: Call, store: Store) -> None:
     one, rest, nothing = call("--task", "letters"), call(), call()
 
     assert one.code == rest.code == nothing.code == 0
-    assert "builtin-drawing:1" in one.out
+    assert "builtin-drawing:" in one.out
     assert "authenticity" not in one.out
     assert re.search(r"authenticity .*builtin-authenticity:1 .* 3 ", rest.out)
     assert "Nothing to embed" in nothing.out
