@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from config import Settings
-from domain import Unavailable
+from domain import Erased, Unavailable
 from storage.blobs import Blobs
 from storage.corrections import Corrections
+from storage.erasure import erase
 from storage.overrides import Overrides
 from storage.quarantine import Quarantined
 from storage.receipts import Receipts
@@ -38,6 +39,16 @@ class Store:
     runs: Runs
     overrides: Overrides
     blobs: Blobs
+
+    def erase(self, sha256: str) -> Erased:
+        """Erase one picture from everything, archives included.
+
+        Raises
+        ------
+        NotFound
+            That is no sha256.
+        """
+        return erase(self.database, self.blobs, sha256)
 
     def ping(self) -> None:
         """Raise Unavailable when the database does not answer."""

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from domain import Archive, NotFound
 from storage import schema
-from storage.live import is_visible
+from storage.live import IS_VISIBLE
 from storage.state import LIVE, locked_state
 
 
@@ -58,7 +58,7 @@ def of_name(connection: Connection, name: str) -> list[Archive]:
             samples.task_id == tasks.id,
             samples.demo.is_(False),
             samples.unreadable.is_(False),
-            is_visible(),
+            IS_VISIBLE,
         )
         .scalar_subquery()
     )

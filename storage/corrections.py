@@ -25,7 +25,7 @@ from domain import (
 )
 from storage import schema
 from storage.labels import clean_label, settle, taught_label
-from storage.live import is_live
+from storage.live import IS_LIVE
 from storage.log import correction_of, in_order, one_row, select_log, unknown_correction
 from storage.pictures import keep_facts, keep_taught, relabel_taught
 from storage.state import State, locked_state, moved, task_id_of
@@ -148,7 +148,8 @@ class Corrections:
     ) -> dict[str, Row[Any]]:
         log = schema.corrections
         these = self._database.among(log.c.id, ids)
-        found = {row.id: row for row in connection.execute(select_log(task_id).where(these))}
+        named = connection.execute(select(log).where(these))
+        found = {row.id: row for row in named if row.task_id == task_id}
         already = self._database.among(log.c.undoes, ids)
         undone = set(connection.execute(select(log.c.undoes).where(already)).scalars())
         for one in ids:
@@ -231,7 +232,7 @@ class Corrections:
         log = schema.corrections
         with self._database.reading() as connection:
             found = select_log(task_id_of(connection, task))
-            found = found.where(log.c.person == person, is_live(log))
+            found = found.where(log.c.person == person, IS_LIVE)
             if since is not None:
                 found = found.where(log.c.created_at >= since)
             return in_order(task, connection, found)
@@ -249,7 +250,7 @@ class Corrections:
             found = select(log.c.before_prediction, log.c.label).where(
                 log.c.task_id == task_id_of(connection, task),
                 log.c.before_prediction.is_not(None),
-                is_live(log),
+                IS_LIVE,
             )
             newest = connection.execute(found.order_by(log.c.seq.desc()).limit(n))
             return [(before, label) for before, label in newest]

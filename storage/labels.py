@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, exists, func, insert, select, up
 
 from domain import UNSURE, Conflict, Limited, NewCorrection, TeachLimits, Unacceptable
 from storage import schema
-from storage.live import is_live, is_visible
+from storage.live import IS_LIVE, IS_VISIBLE
 
 MAX_LABEL = 64
 MAX_SHOWN = 20
@@ -232,7 +232,7 @@ def _undo_link(connection: Connection, task_id: int, variant: str) -> str | None
         log.c.task_id == task_id,
         log.c.label == variant,
         log.c.variant_of.is_not(None),
-        is_live(log),
+        IS_LIVE,
     )
     gone = delete(rows).where(
         rows.c.task_id == task_id, rows.c.variant == variant, rows.c.taught.is_(True), ~said
@@ -245,8 +245,8 @@ def _hide_or_show(connection: Connection, task_id: int, label: str) -> None:
     labels, samples, log = schema.labels, schema.samples, schema.corrections
     variants = schema.variants.c
     in_use = (
-        exists().where(log.c.task_id == task_id, log.c.label == label, is_live(log))
-        | exists().where(samples.c.task_id == task_id, samples.c.label == label, is_visible())
+        exists().where(log.c.task_id == task_id, log.c.label == label, IS_LIVE)
+        | exists().where(samples.c.task_id == task_id, samples.c.label == label, IS_VISIBLE)
         | exists().where(variants.task_id == task_id, variants.label == label)
     )
     taught = update(labels).where(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from domain import NewSample, PictureFacts, Split
 from storage import schema
 from storage.labels import clean_label
-from storage.live import has_live, latest_label
+from storage.live import HAS_LIVE, LATEST_LABEL
 from storage.store import Database
 
 
@@ -90,8 +90,8 @@ def relabel_taught(
             samples.c.task_id == task_id,
             database.among(samples.c.sha256, sha256s),
             samples.c.taught.is_(True),
-            has_live(),
+            HAS_LIVE,
         )
-        .values(label=latest_label().scalar_subquery())
+        .values(label=LATEST_LABEL)
     )
     connection.execute(left)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, and_, delete, func, insert, or_,
 from domain import NewSample, NotFound, PictureFacts, Sample, Split
 from storage import schema
 from storage.labels import check_label, labels_of
-from storage.live import has_live, is_visible
+from storage.live import HAS_LIVE, IS_VISIBLE
 from storage.pictures import keep_facts, sample_row
 from storage.quarantine import Quarantined, all_aside, count_aside, put_aside
 from storage.state import locked_state, task_id_of
@@ -78,7 +78,7 @@ class Samples:
         lesser = or_(samples.c.demo.is_(True), samples.c.taught.is_(True))
         connection.execute(delete(samples).where(here, lesser, replaced))
         offered = self._database.among(samples.c.sha256, {row["sha256"] for row in rows})
-        gone = or_(samples.c.unreadable.is_(True), and_(samples.c.taught.is_(True), ~has_live()))
+        gone = or_(samples.c.unreadable.is_(True), and_(samples.c.taught.is_(True), ~HAS_LIVE))
         connection.execute(delete(samples).where(here, gone, offered))
         taken = set(connection.execute(select(samples.c.sha256).where(here, offered)).scalars())
         keep = []
@@ -111,7 +111,7 @@ class Samples:
         """The sample of a picture in a task, if it is one."""
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = _select(task_id).where(schema.samples.c.sha256 == sha256, is_visible())
+            found = _select(task_id).where(schema.samples.c.sha256 == sha256, IS_VISIBLE)
             row = connection.execute(found).one_or_none()
         return _sample(task, row) if row else None
 
@@ -125,7 +125,7 @@ class Samples:
         """
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = _select(task_id).where(schema.samples.c.id == sample_id, is_visible())
+            found = _select(task_id).where(schema.samples.c.id == sample_id, IS_VISIBLE)
             known = 0 < sample_id <= schema.MAX_ID
             row = connection.execute(found).one_or_none() if known else None
         if row is None:
@@ -143,7 +143,7 @@ class Samples:
             found = _select(task_id_of(connection, task)).where(
                 samples.id > min(sample_id, schema.MAX_ID)
             )
-            found = found.where(samples.demo.is_(demo), samples.unreadable.is_(False), is_visible())
+            found = found.where(samples.demo.is_(demo), samples.unreadable.is_(False), IS_VISIBLE)
             return [_sample(task, row) for row in connection.execute(found.order_by(samples.id))]
 
     def counts(self, task: str, *, demo: bool = False) -> list[tuple[str, str, int]]:
@@ -156,7 +156,7 @@ class Samples:
                     samples.task_id == task_id_of(connection, task),
                     samples.demo.is_(demo),
                     samples.unreadable.is_(False),
-                    is_visible(),
+                    IS_VISIBLE,
                 )
                 .group_by(samples.label, samples.source)
             )
@@ -176,7 +176,7 @@ class Samples:
                 .where(
                     samples.task_id == task_id_of(connection, task),
                     samples.unreadable.is_(False),
-                    is_visible(),
+                    IS_VISIBLE,
                     vectors.sha256.is_(None),
                 )
                 .order_by(samples.id)

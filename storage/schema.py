@@ -164,7 +164,7 @@ corrections = Table(
     UniqueConstraint("task_id", "idempotency_key"),
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
     Index(None, "task_id", "person", "created_at"),
-    Index(None, "task_id", "sha256"),
+    Index(None, "task_id", "sha256", "seq"),
     Index(None, "task_id", "label"),
 )
 

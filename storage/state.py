@@ -49,6 +49,15 @@ def locked_state(connection: Connection, name: str) -> State:
     return State(*row)
 
 
+def all_locked(connection: Connection) -> list[State]:
+    """Lock the state of every task, archived ones included, until the end of the transaction."""
+    state = schema.task_state.c
+    found = select(state.task_id, state.counter, state.epoch, state.corrections, state.current)
+    # in one order for all, so that two never wait for each other
+    in_order = found.order_by(state.task_id).with_for_update(key_share=True)
+    return [State(*row) for row in connection.execute(in_order)]
+
+
 def moved(connection: Connection, state: State, *, corrections: int = 0, epoch: int = 0) -> None:
     """Count a change to a task whose state is locked: so many rows of the log, so many epochs."""
     rows = schema.task_state

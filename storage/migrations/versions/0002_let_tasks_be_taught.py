@@ -47,7 +47,7 @@ def upgrade() -> None:
     op.add_column('corrections', sa.Column('before_source', sa.Text(), nullable=True))
     op.add_column('corrections', sa.Column('erased', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.create_index('corrections_task_id_person_created_at', 'corrections', ['task_id', 'person', 'created_at'])
-    op.create_index('corrections_task_id_sha256', 'corrections', ['task_id', 'sha256'])
+    op.create_index('corrections_task_id_sha256_seq', 'corrections', ['task_id', 'sha256', 'seq'])
     op.create_index('corrections_task_id_label', 'corrections', ['task_id', 'label'])
     op.create_table('receipts',
     sa.Column('correction_id', sa.Text(), nullable=False),
