@@ -15,6 +15,7 @@ from config import Encoder, Settings
 from domain import TaskKind, Unavailable
 from embeddings.builtin import Builtin
 from embeddings.clip import Clip
+from embeddings.drawn import DrawnClip
 from embeddings.images import Picture
 from embeddings.weights import RANDOM, find_weights
 
@@ -26,7 +27,7 @@ class Embedder(Protocol):
 
     @property
     def id(self) -> str:
-        """Such as `clip:ViT-B-32/openai` or `builtin-drawing:1`."""
+        """Such as `clip:ViT-B-32/openai` or `builtin-drawing:2`."""
 
     @property
     def dim(self) -> int:
@@ -96,7 +97,7 @@ def load_embedders(settings: Settings) -> Mapping[TaskKind, Embedder]:
         reason=_why_clip(settings),
     )
     log.info("%s answers. %s", clip.id, clip.reason)
-    return dict.fromkeys(TaskKind, clip)
+    return {kind: DrawnClip(clip) if kind is TaskKind.DRAWING else clip for kind in TaskKind}
 
 
 def _builtin(reason: str) -> Mapping[TaskKind, Embedder]:

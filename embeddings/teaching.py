@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from domain import TaskKind
 from embeddings import Embedder
-from embeddings.builtin import augment
+from embeddings.builtin import Builtin, augment
+from embeddings.builtin.copies import PHOTO_SIDE
 from embeddings.canvas import as_drawing
 from embeddings.catalogue import HasVectors
 from embeddings.images import Picture
@@ -18,6 +19,8 @@ RECIPE = 1
 """Changes whenever copies would: those of two recipes never mix."""
 WITHOUT = frozenset({TaskKind.AUTHENTICITY})
 """Kinds without copies: any warp changes the noise that is looked at."""
+FINER_SIDE = 448
+"""Longest side of a photograph's copies for CLIP, which looks at 224 pixels or more."""
 AT_ONCE = 256
 """Pictures whose copies are asked for together: about 10 MB."""
 
@@ -51,7 +54,9 @@ def copies_of(picture: Picture, kind: TaskKind, embedder: Embedder) -> NDArray[n
     if kind in WITHOUT:
         return np.zeros((0, embedder.dim), np.float32)
     pixels = as_drawing(picture) if kind is TaskKind.DRAWING else picture.pixels
-    made = augment(pixels, kind, seed=int(picture.facts.sha256[:16], 16))
+    side = PHOTO_SIDE if isinstance(embedder, Builtin) else FINER_SIDE
+    seed = int(picture.facts.sha256[:16], 16)
+    made = augment(pixels, kind, seed, photo_side=side)
     return embedder.embed([Picture(pixels, picture.facts) for pixels in made])
 
 

@@ -11,13 +11,18 @@ from embeddings.builtin.reduce import shrunk
 
 DRAWING_SIDE = 400
 PHOTO_SIDE = 160
-"""Copies are made of the shrunk picture: about twice what the features look at."""
+"""Copies are made of the shrunk picture: about twice what the built-in features look at."""
 DRAWING_COPIES = 8
 PHOTO_COPIES = 11
 
 
 def augment(
-    pixels: NDArray[np.uint8], kind: TaskKind, seed: int, *, mirror: bool = True
+    pixels: NDArray[np.uint8],
+    kind: TaskKind,
+    seed: int,
+    *,
+    mirror: bool = True,
+    photo_side: int = PHOTO_SIDE,
 ) -> list[NDArray[np.uint8]]:
     """Make teaching copies of a picture, for labels with few examples.
 
@@ -33,18 +38,20 @@ def augment(
         The same seed makes the same copies.
     mirror
         Whether left and right mean the same in a photograph.
+    photo_side
+        Longest side of a photograph's copies: about twice what the embedder looks at.
 
     Returns
     -------
     list[NDArray[np.uint8]]
-        Pictures of at most 400 pixels a side; the original is not among them.
+        Drawings of at most 400 pixels a side; the original is not among them.
     """
     rng = np.random.default_rng(seed)
     if kind is TaskKind.DRAWING:
         small = shrunk(pixels, DRAWING_SIDE)
         return [_drawn_again(small, rng) for _ in range(DRAWING_COPIES)]
     if kind is TaskKind.PHOTO:
-        small = shrunk(pixels, PHOTO_SIDE)
+        small = shrunk(pixels, photo_side)
         sides = [small, np.ascontiguousarray(small[:, ::-1])] if mirror else [small]
         moved = [_taken_again(sides[i % len(sides)], rng) for i in range(PHOTO_COPIES)]
         return [*sides[1:], *moved]

@@ -13,6 +13,7 @@ from domain import TaskKind
 from embeddings import Embedder
 from embeddings.builtin import Builtin
 from embeddings.clip import Clip
+from embeddings.drawn import DrawnClip
 from embeddings.images import Picture, decode, encode_png
 from embeddings.weights import find_weights
 from tests import tiny_clip
@@ -25,6 +26,7 @@ MAKERS = (
     "clip-random",
     "clip-checkpoint",
     "clip-safetensors",
+    "clip-drawn",
 )
 
 
@@ -47,6 +49,9 @@ def make(
 ) -> Callable[[], Embedder]:
     """Make one more of the embedder under test, as another process would."""
     name: str = request.param
+    if name == "clip-drawn":
+        files = clip_files["clip-random"]
+        return lambda: DrawnClip(Clip(find_weights(*files), batch_size=4))
     if name in clip_files:
         return lambda: Clip(find_weights(*clip_files[name]), batch_size=4)
     return lambda: Builtin(TaskKind(name.removeprefix("builtin-")))
@@ -202,5 +207,6 @@ def test_it_says_what_it_is(embedder: Embedder) -> None:
 def test_ids_tell_all_embedders_apart(clip_files: dict[str, tuple[str, str]]) -> None:
     ids = [Builtin(kind).id for kind in TaskKind]
     ids += [find_weights(*files).id for files in clip_files.values()]
+    ids += [DrawnClip(Clip(find_weights(*clip_files["clip-random"]))).id]
 
     assert len(set(ids)) == len(MAKERS)

@@ -123,7 +123,11 @@ def test_auto_takes_cached_weights_without_a_network(hub_home: Path, checkpoint:
 
     embedders = load_embedders(chosen(encoder="auto", clip_fetch_seconds=0))
 
-    assert {e.id for e in embedders.values()} == {"clip:ViT-B-32/openai"}
+    assert {kind: e.id for kind, e in embedders.items()} == {
+        TaskKind.PHOTO: "clip:ViT-B-32/openai",
+        TaskKind.DRAWING: "clip:ViT-B-32/openai+drawn:1",
+        TaskKind.AUTHENTICITY: "clip:ViT-B-32/openai",
+    }
     assert embedders[TaskKind.PHOTO].dim == 512
     assert "ENCODER=auto" in embedders[TaskKind.PHOTO].reason
     found = find_weights("ViT-B-32", "openai")
@@ -140,7 +144,7 @@ def test_auto_fetches_weights_in_time(
         monkeypatch.setenv("HF_ENDPOINT", endpoint)
         embedders = load_embedders(chosen(encoder="auto", clip_fetch_seconds=60))
 
-    assert embedders[TaskKind.DRAWING].id == "clip:ViT-B-32/openai"
+    assert embedders[TaskKind.PHOTO].id == "clip:ViT-B-32/openai"
     monkeypatch.setenv("HF_ENDPOINT", NOWHERE)
     again = find_weights("ViT-B-32", "openai")
     assert again.file is not None
