@@ -92,7 +92,7 @@ def opened(settings: Settings) -> Engine:
     """An engine that closes with the process and has its first model in memory."""
     engine = open_engine(settings)
     atexit.register(engine.close)
-    engine.learned.head(DEFAULT_TASK)
+    engine.learned.knowledge(engine.store.tasks.get(DEFAULT_TASK))
     return engine
 
 

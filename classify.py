@@ -44,7 +44,7 @@ if __name__ == "__main__":
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +59,7 @@ from domain import (
     UNSURE,
     ExposrError,
     ModelVersion,
+    Nearest,
     NotFound,
     Task,
     TaskKind,
@@ -67,8 +68,12 @@ from domain import (
 )
 from embeddings import Embedder
 from embeddings.images import Limits, Picture
-from embeddings.opening import Source, open_in_groups
+from embeddings.likeness import LIKENESS, likeness
+from embeddings.opening import Opened, Source, open_in_groups
 from engine import Engine, open_engine
+from models.knowledge import Knowledge
+from models.memory import Match
+from models.standing import Opinion
 from scraper.fetch import fetch
 from terminal import print_verdicts, progress_bar
 from wire import describe, describe_error
@@ -80,60 +85,143 @@ DEMO_REASON = (
 )
 
 
+MOST_NAMED = 5
+"""People and pictures named in a reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided about one vector, and why."""
+    """What was decided about one picture, and why. `alike`: remembered pictures like it."""
 
     prediction: str
     confidence: float
     probabilities: Mapping[str, float]
     source: VerdictSource
     reasons: tuple[str, ...]
+    alike: tuple[Match, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """A picture as the decision sees it.
+
+    Attributes
+    ----------
+    vector
+        (dim,) float32, unit length; None where no such vector was made.
+    likeness
+        (length,) float32 of what recognises altered copies; None where it was not made.
+    """
+
+    sha256: str
+    phash: int
+    vector: NDArray[np.float32] | None
+    likeness: NDArray[np.float32] | None
 
 
 def decide(
-    task: Task,
-    version: ModelVersion | None,
-    scores: NDArray[np.float64] | None,
-    classes: Sequence[str],
-    *,
-    problem: str | None = None,
+    task: Task, known: Knowledge, sight: Sight, scores: NDArray[np.float64] | None
 ) -> Decision:
-    """Turn a head's probabilities into an answer. Pure.
+    """The decision rule: what people said of this picture, of ones like it, then the head. Pure.
 
     Parameters
     ----------
     task
         The task asked.
-    version
-        The model version the scores come from; None when nothing can answer.
+    known
+        What is known of it.
+    sight
+        The picture.
     scores
-        (k,) in [0, 1], sum 1, in the order of `classes`; None when nothing can answer.
-    classes
-        The labels the head knows.
-    problem
-        Why the current version does not answer although one was trained.
+        (k,) what the head gives it, in the order of its classes; None without a head.
     """
-    if version is None or scores is None:
-        even = {label: 1 / len(task.labels) for label in task.labels}
-        return Decision(
-            UNSURE,
-            max(even.values(), default=0.0),
-            even,
-            VerdictSource.NONE,
-            (_untaught(task, problem),),
+    opinion = known.opinions.get(sight.sha256)
+    if opinion is not None:
+        return _by_memory(opinion)
+    by_head = _by_head(task, known, scores)
+    alike = [
+        (match, said)
+        for match in known.near(sight.phash, sight.likeness)
+        if (said := known.opinions[match.sha256]).label is not None
+    ]
+    return _by_similar(alike, by_head) if alike else by_head
+
+
+def decide_each(task: Task, known: Knowledge, sights: Sequence[Sight]) -> list[Decision]:
+    """Decide for many pictures, their vectors scored as one batch."""
+    scores: dict[int, NDArray[np.float64]] = {}
+    having = [(i, sight.vector) for i, sight in enumerate(sights) if sight.vector is not None]
+    if known.head is not None and having:
+        rows = known.head.predict_proba(np.stack([vector for _, vector in having]))
+        scores = {i: row for (i, _), row in zip(having, rows, strict=True)}
+    return [decide(task, known, sight, scores.get(i)) for i, sight in enumerate(sights)]
+
+
+def _by_memory(opinion: Opinion) -> Decision:
+    """By what people said of exactly this picture."""
+    shares = opinion.shares
+    prediction = opinion.label or UNSURE
+    confidence = shares[opinion.label] if opinion.label else max(shares.values())
+    if opinion.disputed:
+        told = ", ".join(f"{vote.person} says {vote.label}" for vote in opinion.votes[-MOST_NAMED:])
+        reason = f"People differ about this very picture: {told}. It waits in the conflict queue."
+    else:
+        vote = opinion.votes[-1]
+        reason = (
+            f"{vote.person} labelled this very picture {vote.label} on {vote.created_at:%Y-%m-%d}."
         )
-    probabilities = {label: float(p) for label, p in zip(classes, scores, strict=True)}
+    return Decision(prediction, confidence, shares, VerdictSource.MEMORY, (reason,))
+
+
+def _by_similar(alike: Sequence[tuple[Match, Opinion]], by_head: Decision) -> Decision:
+    """Pictures like it were labelled: they weigh by their similarity, the head has the rest."""
+    total = sum(match.similarity for match, _ in alike)
+    best = max(match.similarity for match, _ in alike)
+    chances = {label: (1 - best) * p for label, p in by_head.probabilities.items()}
+    for match, said in alike:
+        label = str(said.label)
+        chances[label] = chances.get(label, 0.0) + best * match.similarity / total
+    chances = {label: p / sum(chances.values()) for label, p in chances.items()}
+    prediction = max(chances, key=lambda label: chances[label])
+    reasons = [
+        f"It is {match.similarity:.0%} like the picture {match.sha256[:12]}, "
+        f"which {said.vote.person} labelled {said.vote.label}."
+        for match, said in alike
+    ]
+    if any(said.disputed for _, said in alike):
+        reasons.append("People differ about a picture like it.")
+    matches = tuple(match for match, _ in alike)
+    source = VerdictSource.SIMILAR
+    return Decision(prediction, chances[prediction], chances, source, tuple(reasons), matches)
+
+
+def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -> Decision:
+    """What the version gives, adjusted by corrections, or what was taught by itself."""
+    if known.head is None or scores is None:
+        even = {label: 1 / len(task.labels) for label in task.labels}
+        reason = _untaught(task, known)
+        return Decision(
+            UNSURE, max(even.values(), default=0.0), even, VerdictSource.NONE, (reason,)
+        )
+    probabilities: dict[str, float] = {}
+    for label, p in zip(known.head.classes, scores, strict=True):
+        canonical = task.variants.get(label, label)
+        probabilities[canonical] = probabilities.get(canonical, 0.0) + float(p)
     best = max(probabilities, key=lambda label: probabilities[label])
     confidence = probabilities[best]
-    reasons = [f"The model gives {best} {confidence:.0%}."]
+    learned = sum(known.taught.values())
+    taught = f"What was learned from {learned} pictures" if known.version is None else "The model"
+    reasons = [f"{taught} gives {best} {confidence:.0%}."]
     prediction = best
-    if task.kind is TaskKind.AUTHENTICITY:
-        prediction, held_back = _accusation(best, confidence, version.card)
-        reasons.extend(held_back)
-    if problem:
-        reasons.append(problem)
-    reasons.extend(_cautions(task, version))
+    if known.version is not None:
+        if learned:
+            reasons.append(f"{learned} corrections since its training are weighed in.")
+        if task.kind is TaskKind.AUTHENTICITY:
+            prediction, held_back = _accusation(best, confidence, known.version.card)
+            reasons.extend(held_back)
+        reasons.extend(_cautions(task, known.version))
+    if known.problem:
+        reasons.append(known.problem)
     return Decision(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))
 
 
@@ -153,13 +241,20 @@ def _accusation(best: str, confidence: float, card: Mapping[str, Any]) -> tuple[
     ]
 
 
-def _untaught(task: Task, problem: str | None) -> str:
-    if problem:
-        return problem
+def _untaught(task: Task, known: Knowledge) -> str:
+    if known.problem:
+        return known.problem
+    if known.taught:
+        (label,) = known.taught
+        return (
+            f"Only {label} has been taught so far. Show an example of another label, "
+            f"with `label` and the picture, to /tasks/{task.name}/train."
+        )
     return (
-        f"Nobody has taught the task {task.name} yet. Bring labelled pictures with "
-        f"`python -m scraper folder DIR --task {task.name} --labels-from-folders`, "
-        f"then run `python -m embeddings` and `python train.py --task {task.name}`."
+        f"Nobody has taught the task {task.name} yet. Send pictures with their `label` to "
+        f"/tasks/{task.name}/train, or bring many with `python -m scraper folder DIR "
+        f"--task {task.name} --labels-from-folders`, then run `python -m embeddings` and "
+        f"`python train.py --task {task.name}`."
     )
 
 
@@ -182,7 +277,12 @@ def _cautions(task: Task, version: ModelVersion) -> list[str]:
 
 
 def classify(
-    engine: Engine, task_name: str, pictures: Sequence[Picture], *, decode_ms: Sequence[float] = ()
+    engine: Engine,
+    task_name: str,
+    pictures: Sequence[Picture],
+    *,
+    decode_ms: Sequence[float] = (),
+    files: Sequence[bytes] = (),
 ) -> list[Verdict]:
     """Answer for pictures of one task, as one batch, and keep the verdicts.
 
@@ -196,6 +296,8 @@ def classify(
         Decoded pictures, any number.
     decode_ms
         Milliseconds each took to decode, for the verdicts' timing.
+    files
+        The pictures as they came, to keep, so that a correction can teach from them.
 
     Raises
     ------
@@ -205,15 +307,17 @@ def classify(
     task = engine.store.tasks.get(task_name)
     embedder = engine.embedders[task.kind]
     started = time.perf_counter()
-    vectors = embed_cached(engine, embedder, pictures)
+    seen = look(engine, embedder, pictures)
     embedded = time.perf_counter()
-    decisions, version = decide_all(engine, task, embedder.id, vectors)
-    state = engine.store.versions.state(task_name)
+    known = engine.learned.knowledge(task)
+    decisions = decide_each(task, known, seen)
     each = 1000 / max(len(pictures), 1)
     stages = {
         "embed": (embedded - started) * each,
         "decide": (time.perf_counter() - embedded) * each,
     }
+    for data in files:
+        engine.store.blobs.put(data, durable=False)
     verdicts = []
     for i, (picture, decision) in enumerate(zip(pictures, decisions, strict=True)):
         timing = {"decode": decode_ms[i] if i < len(decode_ms) else 0.0, **stages}
@@ -228,15 +332,15 @@ def classify(
                 source=decision.source,
                 reasons=decision.reasons,
                 evidence=(),
-                nearest=(),
-                model_version=version.id if version else None,
+                nearest=_nearest(engine, task, known, decision),
+                model_version=known.version.id if known.version else None,
                 embedder=embedder.id,
-                trained_at=version.created_at if version else None,
-                corrections=state.corrections,
+                trained_at=known.version.created_at if known.version else None,
+                corrections=known.seq,
                 picture=picture.facts,
                 timing_ms={stage: round(ms, 3) for stage, ms in timing.items()},
                 created_at=datetime.now(UTC),
-                demo=version is not None and version.demo,
+                demo=known.version is not None and known.version.demo,
             )
         )
     engine.store.verdicts.add_many(verdicts)
@@ -244,7 +348,7 @@ def classify(
 
 
 def classify_each(
-    engine: Engine, task: str, sources: Iterable[Source]
+    engine: Engine, task: str, sources: Iterable[Source], *, keep: bool = False
 ) -> Iterator[Verdict | ExposrError]:
     """Answer for each source, in order: a verdict, or why there is none.
 
@@ -256,56 +360,69 @@ def classify_each(
         Which task is asked.
     sources
         Each gives a picture file's bytes when called, or raises an `ExposrError`.
+    keep
+        Whether to keep the files, so that a correction can teach from them.
     """
     for group in open_in_groups(sources, Limits.of(engine.settings)):
-        pictures = [one.picture for one in group if isinstance(one.picture, Picture)]
-        times = [one.ms for one in group if isinstance(one.picture, Picture)]
-        verdicts = iter(classify(engine, task, pictures, decode_ms=times))
+        opened = [one for one in group if isinstance(one, Opened)]
+        verdicts = iter(
+            classify(
+                engine,
+                task,
+                [one.picture for one in opened],
+                decode_ms=[one.ms for one in opened],
+                files=[one.data for one in opened] if keep else (),
+            )
+        )
         for one in group:
-            yield one.picture if isinstance(one.picture, ExposrError) else next(verdicts)
+            yield next(verdicts) if isinstance(one, Opened) else one
 
 
-def embed_cached(
-    engine: Engine, embedder: Embedder, pictures: Sequence[Picture]
-) -> NDArray[np.float32]:
-    """Vectors of pictures, from the store where it has them, computed and stored where not.
+def look(engine: Engine, embedder: Embedder, pictures: Sequence[Picture]) -> list[Sight]:
+    """Pictures as the decision sees them, in their order.
 
-    Returns
-    -------
-    NDArray[np.float32]
-        (n, dim), unit rows, in the order of `pictures`.
+    Vectors and likenesses come from the store where it has them, and go there where not.
     """
+    vectors = _cached(engine, embedder.id, pictures, embedder.embed)
+    likenesses = _cached(engine, LIKENESS, pictures, _likenesses)
+    return [
+        Sight(facts.sha256, facts.phash, vectors[facts.sha256], likenesses[facts.sha256])
+        for facts in (picture.facts for picture in pictures)
+    ]
+
+
+def _cached(
+    engine: Engine,
+    name: str,
+    pictures: Sequence[Picture],
+    compute: Callable[[Sequence[Picture]], NDArray[np.float32]],
+) -> dict[str, NDArray[np.float32]]:
     wanted = {picture.facts.sha256: picture for picture in pictures}
-    found, rows = engine.store.vectors.get(embedder.id, list(wanted))
+    found, rows = engine.store.vectors.get(name, list(wanted))
     known = dict(zip(found, rows, strict=True))
     new = [sha256 for sha256 in wanted if sha256 not in known]
     if new:
-        computed = embedder.embed([wanted[sha256] for sha256 in new])
-        engine.store.vectors.put(embedder.id, new, computed)
+        computed = compute([wanted[sha256] for sha256 in new])
+        engine.store.vectors.put(name, new, computed)
         known.update(zip(new, computed, strict=True))
-    if not pictures:
-        return np.empty((0, embedder.dim), np.float32)
-    return np.stack([known[picture.facts.sha256] for picture in pictures])
+    return known
 
 
-def decide_all(
-    engine: Engine, task: Task, embedder_id: str, vectors: NDArray[np.float32]
-) -> tuple[list[Decision], ModelVersion | None]:
-    """Decide for (n, dim) vectors by the task's head; the version is None when none can answer."""
-    known = engine.learned.head(task.name)
-    problem = engine.learned.problem(task.name)
-    if known is not None and known[0].embedder != embedder_id:
-        problem = (
-            f"The current version {known[0].id} was trained on vectors of {known[0].embedder}, "
-            f"but {embedder_id} answers now: run `python -m embeddings` and "
-            f"`python train.py --task {task.name}`, or set ENCODER back."
-        )
-        known = None
-    if known is None or not len(vectors):
-        return [decide(task, None, None, (), problem=problem) for _ in vectors], None
-    version, head = known
-    scores = head.predict_proba(vectors)
-    return [decide(task, version, row, head.classes, problem=problem) for row in scores], version
+def _likenesses(pictures: Sequence[Picture]) -> NDArray[np.float32]:
+    return np.stack([likeness(picture) for picture in pictures])
+
+
+def _nearest(
+    engine: Engine, task: Task, known: Knowledge, decision: Decision
+) -> tuple[Nearest, ...]:
+    """The remembered pictures a decision rests on, under their samples' numbers."""
+    nearest = []
+    for match in decision.alike:
+        sample = engine.store.samples.get(task.name, match.sha256)
+        if sample is not None:
+            label = known.opinions[match.sha256].label
+            nearest.append(Nearest(sample.id, label or UNSURE, match.similarity))
+    return tuple(nearest)
 
 
 # --- the command ---

@@ -173,7 +173,10 @@ class NewSample:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A labelled picture of one task. `family` names its group of near-duplicates."""
+    """A labelled picture of one task. `family` names its group of near-duplicates.
+
+    `taught`: it is here by corrections alone, and only as long as one of them is live.
+    """
 
     id: int
     task: str
@@ -188,6 +191,7 @@ class Sample:
     demo: bool
     phash: int
     added_at: datetime
+    taught: bool = False
 
 
 @dataclass(frozen=True, slots=True)

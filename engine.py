@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from config import Settings, with_overrides
 from domain import TaskKind
 from embeddings import Embedder, load_embedders
+from embeddings.likeness import LIKENESS
+from embeddings.teaching import load_copies
+from models.current import Current
 from models.learned import Learned
 from models.registry import Registry
+from models.samplebook import SampleBook
+from models.shelf import Shelf
+from models.watched import Watched
 from storage import Store, open_store
 
 
@@ -22,6 +29,8 @@ class Engine:
     embedders: Mapping[TaskKind, Embedder]
     registry: Registry
     learned: Learned
+    samplebook: SampleBook
+    watched: Watched
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -37,9 +46,21 @@ def open_engine(settings: Settings) -> Engine:
         The database does not answer, or ENCODER=clip and CLIP cannot be loaded.
     """
     embedders = load_embedders(settings)
-    store = open_store(settings)
+    return wired(settings, open_store(settings), embedders)
+
+
+def wired(settings: Settings, store: Store, embedders: Mapping[TaskKind, Embedder]) -> Engine:
+    """An engine over an open store, with these embedders."""
     registry = Registry(settings.data_dir / "models")
-    return Engine(settings, store, embedders, registry, Learned(store, registry))
+    shelves = {kind: shelf_of(store, embedder, kind) for kind, embedder in embedders.items()}
+    learned = Learned(store, Current(store, registry), shelves)
+    samplebook, watched = SampleBook(store), Watched(shelves)
+    return Engine(settings, store, embedders, registry, learned, samplebook, watched)
+
+
+def shelf_of(store: Store, embedder: Embedder, kind: TaskKind) -> Shelf:
+    """Where tasks of a kind take the vectors that they learn from."""
+    return Shelf(store, embedder.id, LIKENESS, partial(load_copies, store, embedder, kind))
 
 
 def live_settings(engine: Engine) -> Settings:

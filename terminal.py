@@ -69,3 +69,39 @@ def _shared_reasons(answered: Sequence[Mapping[str, Any]]) -> list[str]:
     if not answered:
         return []
     return [r for r in answered[0]["reasons"] if all(r in a["reasons"] for a in answered)]
+
+
+def print_receipt(receipt: Mapping[str, Any]) -> None:
+    """Print what a correction did."""
+    console = Console()
+    before, after, effect = receipt["before"], receipt["after"], receipt["effect"]
+    done = "would be" if receipt["dry_run"] else "is taken back" if receipt["undone"] else "is"
+    console.print(f"[bold]{escape(receipt['label'])}[/] {done} what {receipt['sha256'][:12]} is.")
+    table = Table("", "prediction", "confidence", "decided by")
+    for name, answer in (("before", before), ("after", after)):
+        confidence = f"{answer['confidence']:.0%}"
+        table.add_row(name, escape(answer["prediction"]), confidence, answer["source"])
+    console.print(table)
+    console.print(
+        f"- {effect['near_samples']} of {effect['of_samples']} known pictures and "
+        f"{effect['past_verdicts_flipped']} of the last {effect['of_verdicts']} verdicts change."
+    )
+    if golden := effect["golden"]:
+        console.print(
+            f"- Held-out pictures answered rightly: {golden['right_before']} before, "
+            f"{golden['right_after']} after, of {golden['of']}."
+        )
+    console.print(f"- Learned in {receipt['learned_ms']:.0f} ms.")
+    if not receipt["dry_run"] and not receipt["undone"]:
+        console.print(f"- Take it back: python feedback.py --undo {receipt['id']}")
+
+
+def print_corrections(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows of the log, as they are given."""
+    table = Table("id", "when", "label", "picture", "by", "note")
+    for row in rows:
+        label = escape(row["label"]) if row["undoes"] is None else f"undoes {row['undoes'][:12]}"
+        when = row["created_at"][:16].replace("T", " ")
+        cells = (row["id"], when, label, row["sha256"][:12], escape(row["person"]))
+        table.add_row(*cells, escape(row["note"]))
+    Console().print(table)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from domain import ExposrError, Verdict
+from domain import Answer, Correction, ExposrError, Golden, Receipt, Verdict
 
 OTHER = "(other)"
 SHOWN_LABELS = 10
@@ -56,3 +56,57 @@ def _shown_probabilities(probabilities: Mapping[str, float]) -> dict[str, float]
 def describe_error(error: ExposrError) -> dict[str, Any]:
     """What went wrong, in the one shape errors have everywhere."""
     return {"code": error.code, "message": error.message, "detail": error.detail}
+
+
+def describe_correction(row: Correction) -> dict[str, Any]:
+    """A row of the log, JSON-ready."""
+    return {
+        "id": row.id,
+        "task": row.task,
+        "seq": row.seq,
+        "sha256": row.sha256,
+        "label": row.label,
+        "person": row.person,
+        "trusted": row.trusted,
+        "verdict_id": row.verdict_id,
+        "variant_of": row.variant_of,
+        "note": row.note,
+        "undoes": row.undoes,
+        "created_at": row.created_at.isoformat(),
+    }
+
+
+def describe_receipt(receipt: Receipt) -> dict[str, Any]:
+    """What a correction did, under the names other programs know, JSON-ready."""
+    effect = receipt.effect
+    return {
+        **describe_correction(receipt.correction),
+        "before": _describe_answer(receipt.before),
+        "after": _describe_answer(receipt.after),
+        "learned_ms": round(receipt.learned_ms, 3),
+        "effect": {
+            "near_samples": effect.near_samples,
+            "of_samples": effect.of_samples,
+            "past_verdicts_flipped": effect.past_verdicts_flipped,
+            "of_verdicts": effect.of_verdicts,
+            "golden": describe_golden(effect.golden_before, effect.golden_after),
+        },
+        "undo": f"/feedback/{receipt.correction.id}",
+        "undone": receipt.undone,
+        "dry_run": receipt.dry_run,
+    }
+
+
+def describe_golden(before: Golden | None, after: Golden | None) -> dict[str, int] | None:
+    """How many of the frozen held-out pictures are answered rightly, before and after."""
+    if before is None or after is None:
+        return None
+    return {"of": after.of, "right_before": before.right, "right_after": after.right}
+
+
+def _describe_answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "prediction": answer.prediction,
+        "confidence": answer.confidence,
+        "source": answer.source.value,
+    }

@@ -24,16 +24,17 @@ GROUP_PIXELS = 50_000_000
 """Pixels held for one embedding; more than that is embedded in several groups (150 MB each)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Opened:
-    """A picture, or why there is none; and the milliseconds it took to decode."""
+    """A picture, the file it came from, and the milliseconds it took to decode."""
 
-    picture: Picture | ExposrError
-    ms: float = 0.0
+    picture: Picture
+    data: bytes
+    ms: float
 
 
-def open_picture(data: bytes, limits: Limits) -> tuple[Picture, float]:
-    """Decode, and say how many milliseconds it took.
+def open_picture(data: bytes, limits: Limits) -> Opened:
+    """Decode, and say how long it took.
 
     Raises
     ------
@@ -42,16 +43,18 @@ def open_picture(data: bytes, limits: Limits) -> tuple[Picture, float]:
     """
     started = time.perf_counter()
     picture = decode(data, limits)
-    return picture, (time.perf_counter() - started) * 1000
+    return Opened(picture, data, (time.perf_counter() - started) * 1000)
 
 
-def open_in_groups(sources: Iterable[Source], limits: Limits) -> Iterator[list[Opened]]:
+def open_in_groups(
+    sources: Iterable[Source], limits: Limits
+) -> Iterator[list[Opened | ExposrError]]:
     """Open every source, in order, a group at a time; what cannot be opened stands as its error."""
-    group: list[Opened] = []
+    group: list[Opened | ExposrError] = []
     pixels = 0
     for one in _open_each(sources, limits):
         group.append(one)
-        if isinstance(one.picture, Picture):
+        if isinstance(one, Opened):
             pixels += one.picture.pixels.size // 3
         if pixels >= GROUP_PIXELS or len(group) == GROUP:
             yield group
@@ -60,20 +63,20 @@ def open_in_groups(sources: Iterable[Source], limits: Limits) -> Iterator[list[O
         yield group
 
 
-def _open_each(sources: Iterable[Source], limits: Limits) -> Iterator[Opened]:
+def _open_each(sources: Iterable[Source], limits: Limits) -> Iterator[Opened | ExposrError]:
     def fetch(source: Source) -> bytes | ExposrError:
         try:
             return source()
         except ExposrError as error:
             return error
 
-    def open_one(data: bytes | ExposrError) -> Opened:
+    def open_one(data: bytes | ExposrError) -> Opened | ExposrError:
         if isinstance(data, ExposrError):
-            return Opened(data)
+            return data
         try:
-            return Opened(*open_picture(data, limits))
+            return open_picture(data, limits)
         except ExposrError as error:
-            return Opened(error)
+            return error
 
     waiting = iter(sources)
     with ThreadPoolExecutor(WINDOW) as pool:

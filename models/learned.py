@@ -1,121 +1,139 @@
-"""What this process holds of each task: a pure function of the database, refreshed on sight."""
+"""What this process has learned of each task: a function of the database, refreshed on sight."""
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from domain import ModelVersion, Unavailable
-from models import Head
-from models.registry import Registry
+from domain import Correction, Task, TaskKind
+from models.current import Answer, Current
+from models.knowledge import Fold, Knowledge
+from models.shelf import Shelf
+from models.support import read_support
 from storage import State, Store
 
-RETRY_SECONDS = 30.0
-"""After so long a version that did not load is tried again: a volume may have come back."""
 
-Answer = tuple[ModelVersion, Head]
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What is held of one task, and of which state of it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Now:
+    """What is known, and of which state and version; one object, so that readers need no lock."""
 
     state: State
     answer: Answer | None
-    problem: str | None
-    since: float
+    knowledge: Knowledge
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """What is held of one task; `lock` is for whoever changes it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    fold: Fold | None = None
+    problem: str | None = None
+    now: _Now | None = None
 
 
 class Learned:
-    """The head that answers for each task. Safe in threads; reads one row a call."""
+    """What answers for each task: versions and corrections. Safe in threads; reads one row a call.
 
-    def __init__(
-        self, store: Store, registry: Registry, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    Parameters
+    ----------
+    store
+        Truth.
+    current
+        The versions.
+    shelves
+        Where each kind of task takes vectors from.
+    """
+
+    def __init__(self, store: Store, current: Current, shelves: Mapping[TaskKind, Shelf]) -> None:
         self._store = store
-        self._registry = registry
-        self._clock = clock
+        self._current = current
+        self._shelves = shelves
         self._held: dict[str, _Held] = {}
-        self._before: dict[str, Answer] = {}
-        self._loading = threading.Lock()
+        self._making = threading.Lock()
 
-    def head(self, task: str) -> Answer | None:
-        """The current version of a task and its head; None when nothing can answer.
+    def problem(self, task: str) -> str | None:
+        """Why the current version of a task does not answer, as of the last look."""
+        return self._current.problem(task)
 
-        If the current version's files are broken, the last good one goes on answering and
-        `problem` says so.
+    def shelf(self, kind: TaskKind) -> Shelf:
+        """Where tasks of a kind take vectors from."""
+        return self._shelves[kind]
+
+    def knowledge(self, task: Task) -> Knowledge:
+        """All that is known of a task at this moment.
 
         Raises
         ------
         NotFound
             No such task.
         """
-        state = self._store.versions.state(task)
-        held = self._held.get(task)
-        if held is None or not self._fresh(held, state):
-            with self._loading:
-                held = self._held.get(task)
-                if held is None or not self._fresh(held, state):
-                    held = self._refresh(task, state, held)
-        return held.answer
+        held = self._holder(task.name)
+        state = self._store.versions.state(task.name)
+        answer = self._current.head(task.name, state)
+        now = held.now
+        if now is not None and now.state == state and now.answer is answer:
+            return now.knowledge
+        with held.lock:
+            return self._refreshed(held, task, state, answer)
 
-    def problem(self, task: str) -> str | None:
-        """Why the current version of a task does not answer, as of the last `head`."""
-        held = self._held.get(task)
-        return held.problem if held else None
+    def suppose(self, task: Task, rows: Sequence[Correction]) -> Knowledge:
+        """What would be known of a task if these rows stood at the end of its log."""
+        held = self._holder(task.name)
+        state = self._store.versions.state(task.name)
+        answer = self._current.head(task.name, state)
+        with held.lock:
+            self._refreshed(held, task, state, answer)
+            return _made(held).suppose(rows, held.problem)
 
-    def _fresh(self, held: _Held, state: State) -> bool:
-        # the counter may be that of a deleted task whose name is used again: compare both
-        same = held.state.current == state.current
-        return same and (held.problem is None or self._clock() - held.since < RETRY_SECONDS)
+    def _holder(self, name: str) -> _Held:
+        with self._making:
+            return self._held.setdefault(name, _Held())
 
-    def _refresh(self, task: str, state: State, held: _Held | None) -> _Held:
-        answer, problem = None, None
-        if state.current is not None:
-            try:
-                answer = self._load(task, state.current, held)
-            except Unavailable as error:
-                problem = error.message
-                answer = self._last_good(task, state.current, held)
-                log.error("%s %s", problem, _stands_in(answer))
-                problem = f"{problem} {_stands_in(answer)}"
-        fresh = _Held(state, answer, problem, self._clock())
-        if held is not None and held.answer is not None and answer is not held.answer:
-            self._before[task] = held.answer
-        self._held[task] = fresh
-        return fresh
+    def _refreshed(self, held: _Held, task: Task, state: State, answer: Answer | None) -> Knowledge:
+        """Bring what is held to this state; called with its lock held."""
+        now = held.now
+        if now is None or now.answer is not answer or not _continues(now.state, state):
+            held.fold, held.problem = self._fold(task, answer)
+            now = None
+        elif state.counter <= now.state.counter:
+            return now.knowledge  # another thread was here first
+        fold = _made(held)
+        rows = self._store.corrections.since(task.name, fold.standing.seq)
+        fold.advance(rows)
+        known = now.knowledge if now and not rows else fold.knowledge(held.problem)
+        held.now = _Now(state, answer, known)
+        return known
 
-    def _load(self, task: str, version_id: str, held: _Held | None) -> Answer:
-        """From memory if it is held there: going back to the version before costs no reading."""
-        for known in (held.answer if held else None, self._before.get(task)):
-            if known is not None and known[0].id == version_id:
-                return known
-        version = self._store.versions.get(task, version_id)
-        return version, self._registry.load(version)
-
-    def _last_good(self, task: str, broken: str, held: _Held | None) -> Answer | None:
-        for version_id in self._earlier(task, broken, held):
-            try:
-                return self._load(task, version_id, held)
-            except Unavailable as error:
-                log.error("%s", error.message)
-        return None
-
-    def _earlier(self, task: str, broken: str, held: _Held | None) -> Iterator[str]:
-        """Versions that answered before the broken one, newest first, each once."""
-        seen = {broken}
-        for promotion in self._store.versions.promotions(task):
-            if promotion.version not in seen:
-                seen.add(promotion.version)
-                yield promotion.version
+    def _fold(self, task: Task, answer: Answer | None) -> tuple[Fold, str | None]:
+        """An empty fold over a version, and why that version does not answer."""
+        shelf = self._shelves[task.kind]
+        problem = self.problem(task.name)
+        if answer is not None and answer[0].embedder != shelf.embedder:
+            problem = (
+                f"The current version {answer[0].id} was trained on vectors of "
+                f"{answer[0].embedder}, but {shelf.embedder} answers now: run "
+                f"`python -m embeddings` and `python train.py --task {task.name}`, "
+                "or set ENCODER back."
+            )
+            answer = None
+        support = read_support(self._store, answer[0]) if answer else None
+        # read after the state: a variant linked meanwhile moves the epoch, and this is made anew
+        canonical = self._store.tasks.get(task.name).variants
+        return Fold(task.kind, canonical, shelf, answer, support), problem
 
 
-def _stands_in(answer: Answer | None) -> str:
-    if answer is None:
-        return "No earlier version can answer in its place."
-    return f"The earlier version {answer[0].id} answers in its place."
+def _made(held: _Held) -> Fold:
+    if held.fold is None:
+        raise AssertionError("whatever was refreshed has a fold")
+    return held.fold
+
+
+def _continues(known: State, state: State) -> bool:
+    """Whether what is new between two states are rows of the log alone."""
+    return (known.task_id, known.epoch, known.current) == (
+        state.task_id,
+        state.epoch,
+        state.current,
+    )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from domain import NotEnoughData, Split, Task
+from domain import NotEnoughData, Sample, Split, Task
 from models.examples import Examples
+from models.standing import Standing, heard
 from storage import Store
 
 
@@ -43,7 +44,7 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
     NotEnoughData
         A label has fewer pictures with a vector than needed; names every count.
     """
-    samples = store.samples.all(task.name, demo=demo)
+    samples = corrected(store, task, store.samples.all(task.name, demo=demo))
     present, vectors = store.vectors.get(embedder, [sample.sha256 for sample in samples])
     if len(present) < len(samples):
         having = set(present)
@@ -63,6 +64,24 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
     lesson = Lesson(examples.take(~testing), examples.take(testing), waiting)
     _check_split(lesson, examples.classes)
     return lesson
+
+
+def corrected(store: Store, task: Task, samples: Sequence[Sample]) -> list[Sample]:
+    """The samples as people say they are now; without those people are at odds about.
+
+    Somebody not trusted does not relabel a held-out picture: what is measured on stays.
+    """
+    standing = Standing().after(store.corrections.since(task.name, 0))
+    held_out = (one for one in samples if one.split is Split.TEST and not one.taught)
+    golden = {one.sha256: one.label for one in held_out}
+    found = []
+    for sample in samples:
+        opinion = heard(standing, sample.sha256, golden, task.variants)
+        if opinion is None:
+            found.append(sample)
+        elif opinion.label is not None and (opinion.vote.trusted or not opinion.disputed):
+            found.append(replace(sample, label=opinion.label))
+    return found
 
 
 def _check_counts(

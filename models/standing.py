@@ -157,6 +157,15 @@ def overruled(vote: Correction, golden: Mapping[str, str], canonical: Canonical)
     return canonical.get(vote.label, vote.label) != canonical.get(known, known)
 
 
+def heard(
+    standing: Standing, sha256: str, golden: Mapping[str, str], canonical: Canonical
+) -> Opinion | None:
+    """What people say of a picture, leaving out who is overruled; None when nothing is said."""
+    votes = standing.votes(sha256)
+    counted = tuple(vote for vote in votes if not overruled(vote, golden, canonical))
+    return opinion_of(counted, canonical) if counted else None
+
+
 def _weight(vote: Correction, label: str, canonical: Canonical) -> int:
     """1 where the answer was right, unsure or none, 2 for a mistake, 3 for a confident one."""
     before = vote.before

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 
 def photo(seed: int, width: int = 160, height: int = 120) -> NDArray[np.uint8]:
@@ -30,3 +30,14 @@ def encode(pixels: NDArray[Any] | Image.Image, name: str, **options: Any) -> byt
     file = io.BytesIO()
     image.save(file, name, **options)
     return file.getvalue()
+
+
+def letter(which: int, hand: int = 0, side: int = 160) -> NDArray[np.uint8]:
+    """(side, side, 3) uint8: a letter of a made-up script, black on white, by one of many hands."""
+    shape = np.random.default_rng(1000 + which).uniform(0.2, 0.8, (6, 2))
+    rng = np.random.default_rng((which, hand))
+    points = (shape + rng.normal(0, 0.02, shape.shape)) * side
+    image = Image.new("RGB", (side, side), "white")
+    pen = ImageDraw.Draw(image)
+    pen.line([(float(x), float(y)) for x, y in points], "black", max(2, side // 30), "curve")
+    return np.asarray(image)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import classify as classify_module
-from classify import DEMO_REASON, classify, decide, main, parse_arguments
+from classify import DEMO_REASON, Decision, Sight, classify, decide_each, main, parse_arguments
 from config import Settings
 from domain import ModelVersion, NotFound, Task, TaskKind, VerdictSource
 from embeddings.images import decode
-from engine import Engine, open_engine
+from engine import Engine, open_engine, wired
+from models.knowledge import Knowledge
 from tests.pictures import encode, photo
 from tests.web.service import CountingEmbedder, FixedHead, FixedLearned, answering, with_learned
 
@@ -33,6 +34,16 @@ def version(card: dict[str, Any] | None = None, **changes: Any) -> ModelVersion:
 
 def thresholds(accuse: float | None) -> dict[str, Any]:
     return {"thresholds": {"accuse": accuse, "budget": 0.01, "n_real": 400}}
+
+
+def answered(
+    task: Task, version: ModelVersion | None, scores: Sequence[float], **known: Any
+) -> Decision:
+    """What is decided on a picture nobody spoke of, when the head gives these scores."""
+    labels = task.labels if version else ()
+    head = FixedHead(labels, tuple(scores)) if version else None
+    sight = Sight("0" * 64, 0, np.zeros(4, np.float32), None)
+    return decide_each(task, Knowledge(version=version, head=head, **known), [sight])[0]
 
 
 @pytest.fixture
@@ -56,60 +67,55 @@ def engine(settings: Settings) -> Iterator[Engine]:
 def test_ai_is_said_only_from_the_threshold_on(
     p_ai: float, accuse: float | None, expected: str
 ) -> None:
-    scores = np.array([p_ai, 1 - p_ai])
-    decision = decide(AUTHENTICITY, version(thresholds(accuse)), scores, ("ai", "real"))
+    decision = answered(AUTHENTICITY, version(thresholds(accuse)), [p_ai, 1 - p_ai])
     assert decision.prediction == expected
     assert decision.source is VerdictSource.MODEL
     assert decision.confidence == pytest.approx(max(p_ai, 1 - p_ai))
 
 
 def test_held_back_accusation_says_the_limit_and_its_data() -> None:
-    decision = decide(AUTHENTICITY, version(thresholds(0.9)), np.array([0.7, 0.3]), ("ai", "real"))
+    decision = answered(AUTHENTICITY, version(thresholds(0.9)), [0.7, 0.3])
     assert any("90%" in reason and "400" in reason for reason in decision.reasons)
 
 
 def test_other_tasks_answer_their_best_label() -> None:
-    decision = decide(SMILE, version(), np.array([0.4, 0.6]), ("no", "yes"))
+    decision = answered(SMILE, version(), [0.4, 0.6])
     assert (decision.prediction, decision.confidence) == ("yes", 0.6)
 
 
 def test_untaught_task_is_unsure_and_says_what_to_do() -> None:
-    decision = decide(SMILE, None, None, ())
+    decision = answered(SMILE, None, [])
     assert (decision.prediction, decision.source) == ("unsure", VerdictSource.NONE)
     assert decision.probabilities == {"no": 0.5, "yes": 0.5}
     assert "python train.py --task smile" in decision.reasons[0]
 
 
 def test_demonstration_says_so_in_every_decision() -> None:
-    decision = decide(
-        AUTHENTICITY, version(thresholds(0.5), demo=True), np.array([0.1, 0.9]), ("ai", "real")
-    )
+    decision = answered(AUTHENTICITY, version(thresholds(0.5), demo=True), [0.1, 0.9])
     assert DEMO_REASON in decision.reasons
 
 
 def test_figure_on_unseen_sources_is_said() -> None:
     card = {**thresholds(0.5), "leave_one_source_out": {"balanced_accuracy": 0.61}}
-    decision = decide(AUTHENTICITY, version(card), np.array([0.1, 0.9]), ("ai", "real"))
+    decision = answered(AUTHENTICITY, version(card), [0.1, 0.9])
     assert any("61%" in reason for reason in decision.reasons)
 
 
 def test_single_source_is_said() -> None:
     card = {**thresholds(0.5), "leave_one_source_out": {"skipped": "it needs two sources"}}
-    decision = decide(AUTHENTICITY, version(card), np.array([0.1, 0.9]), ("ai", "real"))
+    decision = answered(AUTHENTICITY, version(card), [0.1, 0.9])
     assert any("Too few sources" in reason for reason in decision.reasons)
 
 
 def test_older_version_standing_in_is_said() -> None:
     broken = "The version v2 is damaged."
-    decision = decide(
-        AUTHENTICITY, version(thresholds(0.5)), np.array([0.1, 0.9]), ("ai", "real"), problem=broken
-    )
+    decision = answered(AUTHENTICITY, version(thresholds(0.5)), [0.1, 0.9], problem=broken)
     assert broken in decision.reasons
 
 
 def test_vector_is_computed_once_for_a_picture(engine: Engine) -> None:
     embedder = CountingEmbedder()
-    engine = replace(engine, embedders=dict.fromkeys(TaskKind, embedder))
+    engine = wired(engine.settings, engine.store, dict.fromkeys(TaskKind, embedder))
     pictures = [decode(encode(photo(seed), "PNG")) for seed in (0, 1, 0)]
     first = classify(engine, "authenticity", pictures)
     again = classify(engine, "authenticity", pictures[:1])

@@ -18,10 +18,9 @@ import train as train_module
 from config import Settings
 from domain import NewSample, NotEnoughData, NotFound, PictureFacts, Split, TaskKind
 from embeddings.builtin import Builtin
-from engine import Engine
-from models.learned import Learned
+from engine import Engine, wired
 from models.lesson import read_lesson
-from models.registry import MODEL, Registry
+from models.registry import MODEL
 from storage import Store
 from tests.models.made import clusters
 from train import TrainResult, train
@@ -34,9 +33,8 @@ TASK, EMBEDDER = "smile", "builtin-photo:1"
 def engine(settings: Settings, store: Store) -> Iterator[Engine]:
     """A real engine on a store of its own; nothing here embeds."""
     store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
-    registry = Registry(settings.data_dir / "models")
     embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
-    yield Engine(settings, store, embedders, registry, Learned(store, registry))
+    yield wired(settings, store, embedders)
 
 
 def teach(
@@ -84,9 +82,9 @@ def test_a_first_training_run_ends_in_a_version_that_answers(engine: Engine) -> 
     result = quickly(engine, why="a test")
 
     assert result.promoted
-    answer = engine.learned.head(TASK)
-    assert answer is not None
-    version, head = answer
+    known = engine.learned.knowledge(engine.store.tasks.get(TASK))
+    version, head = known.version, known.head
+    assert version is not None and head is not None
     assert (version.id, version.embedder, version.demo) == (result.version.id, EMBEDDER, False)
     assert head.classes == ("no_smile", "smile")
     said = head.predict_proba(vectors_of(head.classes)).argmax(axis=1)
@@ -319,7 +317,7 @@ def test_a_current_version_of_another_embedder_is_replaced(engine: Engine) -> No
 
     teach(engine.store, 30, name="other", embedder="other:1")
     embedders = {kind: Other(kind) for kind in TaskKind}
-    moved = Engine(engine.settings, engine.store, embedders, engine.registry, engine.learned)
+    moved = wired(engine.settings, engine.store, embedders)
 
     result = quickly(moved)
 

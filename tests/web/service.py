@@ -15,9 +15,11 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from config import Settings
-from domain import ModelVersion
+from domain import ModelVersion, TaskKind
 from engine import Engine, open_engine
+from models.current import Current
 from models.learned import Learned
+from storage import State
 from tests.pictures import encode, photo
 
 
@@ -64,12 +66,12 @@ class FixedHead:
 
 @dataclass(frozen=True)
 class FixedLearned:
-    """What a worker would have learned of one task."""
+    """The version that a worker would have loaded of one task."""
 
     known: tuple[ModelVersion, FixedHead] | None = None
     trouble: str | None = None
 
-    def head(self, task: str) -> tuple[ModelVersion, FixedHead] | None:
+    def head(self, task: str, state: State | None = None) -> tuple[ModelVersion, FixedHead] | None:
         return self.known if self.known and self.known[0].task == task else None
 
     def problem(self, task: str) -> str | None:
@@ -93,8 +95,9 @@ class CountingEmbedder:
 
 
 def with_learned(engine: Engine, learned: FixedLearned) -> Engine:
-    """The engine, knowing this and nothing else."""
-    return replace(engine, learned=cast(Learned, learned))
+    """The engine with this as its version; corrections are learned over it."""
+    shelves = {kind: engine.learned.shelf(kind) for kind in TaskKind}
+    return replace(engine, learned=Learned(engine.store, cast(Current, learned), shelves))
 
 
 def promoted(engine: Engine, *, demo: bool = False, accuse: float | None = 0.5) -> ModelVersion:
@@ -102,7 +105,7 @@ def promoted(engine: Engine, *, demo: bool = False, accuse: float | None = 0.5) 
     version = ModelVersion(
         id="20261121T000000-abcdef",
         task="authenticity",
-        embedder="builtin-authenticity:1",
+        embedder=engine.embedders[TaskKind.AUTHENTICITY].id,
         classifier="logistic_regression",
         sha256="0" * 64,
         demo=demo,

@@ -11,8 +11,7 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 from domain import TaskKind, Unavailable
-from engine import Engine
-from models.learned import Learned
+from engine import Engine, wired
 from tests.web.service import (
     CountingEmbedder,
     FixedHead,
@@ -93,9 +92,11 @@ def test_last_good_version_answering_for_a_broken_one_is_degraded(engine: Engine
 
 
 def test_vectors_of_another_embedder_are_degraded(engine: Engine) -> None:
-    known = answering(engine)
-    other = CountingEmbedder("clip:other")
-    client = client_of(replace(known, embedders=dict.fromkeys(TaskKind, other)))
+    learned = FixedLearned((promoted(engine), FixedHead(("ai", "real"), (0.2, 0.8))))
+    other = wired(
+        engine.settings, engine.store, dict.fromkeys(TaskKind, CountingEmbedder("clip:other"))
+    )
+    client = client_of(with_learned(other, learned))
     document = client.get("/health").get_json()
     assert document["status"] == "degraded"
     assert "clip:other" in document["problems"][0]
@@ -155,7 +156,7 @@ class SilentTasks:
 
 def test_silent_database_is_503(engine: Engine) -> None:
     store = replace(engine.store, tasks=cast(Any, SilentTasks()))
-    learned = Learned(store, engine.registry)
-    response = client_of(replace(engine, store=store, learned=learned)).get("/health")
+    silent = wired(engine.settings, store, engine.embedders)
+    response = client_of(silent).get("/health")
     assert response.status_code == 503
     assert response.get_json()["error"]["message"].startswith("The database")

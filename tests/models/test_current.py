@@ -9,7 +9,7 @@ import pytest
 from domain import ModelVersion, NotFound, TaskKind
 from models import Head
 from models.batch import BatchHead, fit, search
-from models.learned import RETRY_SECONDS, Learned
+from models.current import RETRY_SECONDS, Current
 from models.registry import MODEL, Registry, new_version_id
 from storage import Store
 from tests.models.made import clusters
@@ -55,9 +55,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def learned(store: Store, registry: CountingRegistry, clock: Clock) -> Learned:
+def current(store: Store, registry: CountingRegistry, clock: Clock) -> Current:
     store.tasks.create(TASK, TaskKind.PHOTO, ("ai", "real"), open=False)
-    return Learned(store, registry, clock=clock)
+    return Current(store, registry, clock=clock)
 
 
 def promoted(store: Store, registry: Registry, head: BatchHead, task: str = TASK) -> ModelVersion:
@@ -76,100 +76,100 @@ def break_file(registry: Registry, version: ModelVersion) -> bytes:
     return data
 
 
-def answering(learned: Learned, task: str = TASK) -> str | None:
-    answer = learned.head(task)
+def answering(current: Current, task: str = TASK) -> str | None:
+    answer = current.head(task)
     return answer[0].id if answer else None
 
 
-def test_an_untaught_task_has_no_head_and_no_problem(learned: Learned) -> None:
-    assert learned.head(TASK) is None
-    assert learned.problem(TASK) is None
+def test_an_untaught_task_has_no_head_and_no_problem(current: Current) -> None:
+    assert current.head(TASK) is None
+    assert current.problem(TASK) is None
 
 
-def test_a_task_that_does_not_exist_is_not_found(learned: Learned) -> None:
+def test_a_task_that_does_not_exist_is_not_found(current: Current) -> None:
     with pytest.raises(NotFound):
-        learned.head("nothing")
+        current.head("nothing")
 
 
 def test_a_promotion_is_seen_at_the_next_call_and_read_once(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
-    assert learned.head(TASK) is None
+    assert current.head(TASK) is None
     first = promoted(store, registry, head)
 
-    assert [answering(learned) for _ in range(3)] == [first.id] * 3
+    assert [answering(current) for _ in range(3)] == [first.id] * 3
     second = promoted(store, registry, head)
-    assert answering(learned) == second.id
+    assert answering(current) == second.id
 
     assert registry.loads == [first.id, second.id]
 
 
 def test_going_back_to_the_version_before_reads_no_file(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
     first = promoted(store, registry, head)
-    answering(learned)
+    answering(current)
     second = promoted(store, registry, head)
-    answering(learned)
+    answering(current)
 
     store.versions.promote(TASK, first.id, "back")
-    assert answering(learned) == first.id
+    assert answering(current) == first.id
     store.versions.promote(TASK, second.id, "and forth")
-    assert answering(learned) == second.id
+    assert answering(current) == second.id
 
     assert registry.loads == [first.id, second.id]
 
 
 def test_threads_that_come_at_once_read_the_file_once(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
     version = promoted(store, registry, head)
 
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda _: answering(learned), range(32)))
+        answers = list(pool.map(lambda _: answering(current), range(32)))
 
     assert answers == [version.id] * 32
     assert registry.loads == [version.id]
 
 
 def test_while_the_current_file_is_broken_the_last_good_one_answers_and_it_is_said(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
     good = promoted(store, registry, head)
-    answering(learned)
+    answering(current)
     broken = promoted(store, registry, head)
     break_file(registry, broken)
 
-    assert answering(learned) == good.id
+    assert answering(current) == good.id
 
-    problem = learned.problem(TASK)
+    problem = current.problem(TASK)
     assert problem is not None
     assert broken.id in problem
     assert good.id in problem
 
 
 def test_a_process_that_starts_with_a_broken_file_takes_the_one_before(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
     good = promoted(store, registry, head)
     for _ in range(2):
         break_file(registry, promoted(store, registry, head))
 
-    assert answering(learned) == good.id
-    assert learned.problem(TASK) is not None
+    assert answering(current) == good.id
+    assert current.problem(TASK) is not None
 
 
 def test_with_every_file_broken_nothing_answers_and_it_is_said(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
     break_file(registry, promoted(store, registry, head))
 
-    assert learned.head(TASK) is None
-    assert "No earlier version" in str(learned.problem(TASK))
+    assert current.head(TASK) is None
+    assert "No earlier version" in str(current.problem(TASK))
 
 
 def test_a_broken_file_is_not_read_at_every_call_but_again_after_a_while(
-    learned: Learned,
+    current: Current,
     store: Store,
     registry: CountingRegistry,
     clock: Clock,
@@ -178,25 +178,25 @@ def test_a_broken_file_is_not_read_at_every_call_but_again_after_a_while(
     version = promoted(store, registry, head)
     data = break_file(registry, version)
     for _ in range(5):
-        assert learned.head(TASK) is None
+        assert current.head(TASK) is None
     assert registry.loads == [version.id]
 
     (registry.folder(version) / MODEL).write_bytes(data)
     clock.now += RETRY_SECONDS
 
-    assert answering(learned) == version.id
-    assert learned.problem(TASK) is None
+    assert answering(current) == version.id
+    assert current.problem(TASK) is None
 
 
 def test_a_task_that_was_deleted_and_made_again_knows_nothing_of_the_old_one(
-    learned: Learned, store: Store, registry: CountingRegistry, head: BatchHead
+    current: Current, store: Store, registry: CountingRegistry, head: BatchHead
 ) -> None:
     promoted(store, registry, head)
-    answering(learned)
+    answering(current)
 
     store.tasks.delete(TASK)
     store.tasks.create(TASK, TaskKind.PHOTO, ("ai", "real"), open=False)
-    assert learned.head(TASK) is None
+    assert current.head(TASK) is None
     new = promoted(store, registry, head)
 
-    assert answering(learned) == new.id
+    assert answering(current) == new.id

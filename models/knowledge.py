@@ -1,0 +1,232 @@
+"""What is known of a task: its version and its live corrections, folded into what answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import numpy as np
+
+from domain import Correction, ModelVersion, TaskKind
+from models import Head
+from models.adjusted import adjust
+from models.crops import DIM
+from models.current import Answer
+from models.memory import Match, Memory
+from models.near import NearRule, fit_rule
+from models.products import MOST, Products
+from models.shelf import Rows, Shelf
+from models.standing import Canonical, Opinion, Standing, Teaching, heard, teachings_of
+from models.support import Support
+from models.taught import Shown, Statistics
+
+REPLACES_DEMO = 5
+"""Examples of each of two labels from which on what was taught answers instead of the demo."""
+RULE_PICTURES = 512
+GROUP = 256
+"""Pictures whose vectors and copies' vectors are in memory together."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Knowledge:
+    """All that decides an answer of one task at one moment; never changes.
+
+    Attributes
+    ----------
+    version
+        The version that answers; None when only what was taught does, or nothing can.
+    head
+        What answers: the version's head, that head adjusted, or the taught one.
+    problem
+        Why the current version does not answer.
+    opinions
+        By sha256, what people say of a picture.
+    memory, rule
+        The corrected pictures by what they look like, and how alike is alike enough.
+    taught
+        How many pictures of each label `head` learned from beside its version.
+    """
+
+    version: ModelVersion | None = None
+    head: Head | None = None
+    problem: str | None = None
+    opinions: Mapping[str, Opinion] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    rule: NearRule = field(default_factory=NearRule)
+    taught: Mapping[str, int] = field(default_factory=dict)
+    support: Support | None = None
+    seq: int = 0
+
+    def near(self, phash: int, likeness: Rows | None) -> list[Match]:
+        """The remembered pictures that a picture is a copy of, best first."""
+        return self.memory.near(phash, likeness, rule=self.rule)
+
+
+class Fold:
+    """The live corrections of a task over one version. One owner: not safe in threads.
+
+    What it gives is a function of the version, its support and the live corrections alone,
+    byte for byte, whatever was added and taken back in between: sums are exact.
+    """
+
+    def __init__(
+        self,
+        kind: TaskKind,
+        canonical: Canonical,
+        shelf: Shelf,
+        answer: Answer | None,
+        support: Support | None,
+    ) -> None:
+        self._kind = kind
+        self._canonical = canonical
+        self._shelf = shelf
+        self._answer = answer
+        self._support = support
+        self._products = Products(answer[1], support) if answer and support else None
+        self._golden = support.golden_pictures if support else {}
+        self._standing = Standing()
+        self._opinions: Mapping[str, Opinion] = {}
+        self._teachings: Mapping[str, Teaching] = {}
+        self._statistics = Statistics()
+        self._used: dict[str, int] = {}  # vectors added to the statistics, by picture
+        self._shown: dict[str, Rows] = {}  # of a version's adjustment: (1, dim) by picture
+        self._memory = Memory()
+        self._rule_of: tuple[str, ...] = ()
+        self._near = NearRule.of(kind)
+
+    @property
+    def standing(self) -> Standing:
+        """The live corrections."""
+        return self._standing
+
+    def advance(self, rows: Sequence[Correction]) -> None:
+        """Learn more rows of the log."""
+        self._move(self._standing.after(rows), self._touched(rows))
+
+    def suppose(self, rows: Sequence[Correction], problem: str | None = None) -> Knowledge:
+        """What would be known with these rows as well; nothing is learned."""
+        before, touched = self._standing, self._touched(rows)
+        self._move(before.after(rows), touched)
+        try:
+            return self.knowledge(problem)
+        finally:
+            self._move(before, touched)
+
+    def knowledge(self, problem: str | None = None) -> Knowledge:
+        """What is known now."""
+        known = Knowledge(
+            problem=problem,
+            opinions=self._opinions,
+            memory=self._memory,
+            rule=self._rule(),
+            support=self._support,
+            seq=self._standing.seq,
+        )
+        counts = self._counts()
+        if self._taught_answers(counts):
+            return replace(known, head=self._statistics.solve(), taught=counts)
+        if self._answer is None:
+            return replace(known, taught=counts)
+        version, head = self._answer
+        shown = self._latest()
+        if shown and self._products is not None:
+            head = adjust(head, self._products.support, shown, self._products)
+        return replace(known, version=version, head=head, taught=counts)
+
+    def _counts(self) -> dict[str, int]:
+        return dict(Counter(one.label for s, one in self._teachings.items() if s in self._used))
+
+    def _taught_answers(self, counts: Mapping[str, int]) -> bool:
+        """Whether what was taught answers by itself: there is no version, or only the demo's."""
+        if self._answer is None:
+            return len(counts) >= 2
+        return self._answer[0].demo and sum(n >= REPLACES_DEMO for n in counts.values()) >= 2
+
+    def _touched(self, rows: Iterable[Correction]) -> set[str]:
+        """The pictures that rows speak of."""
+        live = self._standing.live
+        undone = {live[r.undoes].sha256 for r in rows if r.undoes is not None and r.undoes in live}
+        return undone | {row.sha256 for row in rows if row.undoes is None and not row.erased}
+
+    def _move(self, standing: Standing, touched: set[str]) -> None:
+        """Make it what it would be if these were the live corrections and always had been."""
+        opinions = dict(self._opinions)
+        for sha256 in touched:
+            opinion = heard(standing, sha256, self._golden, self._canonical)
+            if opinion is not None:
+                opinions[sha256] = opinion
+            else:
+                opinions.pop(sha256, None)
+        self._remember(opinions, touched)
+        self._standing, self._opinions = standing, opinions
+        teachings = teachings_of(opinions.values(), self._canonical)
+        self._teach({one.vote.sha256: one for one in teachings})
+
+    def _remember(self, opinions: Mapping[str, Opinion], touched: set[str]) -> None:
+        gone = [sha256 for sha256 in touched if sha256 in self._opinions and sha256 not in opinions]
+        new = sorted(s for s in touched if s in opinions and s not in self._opinions)
+        memory = self._memory.removed(gone) if gone else self._memory
+        if new:
+            phashes = [opinions[sha256].vote.phash for sha256 in new]
+            memory = memory.added(new, phashes, self._likenesses(new))
+        self._memory = memory
+
+    def _likenesses(self, sha256s: Sequence[str]) -> Rows:
+        """(n, DIM), zeros where there is none."""
+        known = self._shelf.likenesses(sha256s)
+        rows = np.zeros((len(sha256s), DIM), np.float32)
+        for row, sha256 in enumerate(sha256s):
+            if sha256 in known:
+                rows[row] = known[sha256]
+        return rows
+
+    def _teach(self, wanted: Mapping[str, Teaching]) -> None:
+        """Bring what heads learn from to what is wanted."""
+        had, self._teachings = self._teachings, wanted
+        if self._answer is None or self._answer[0].demo:
+            self._sum_up(had, wanted)
+        if self._answer is not None:
+            latest = dict(islice(wanted.items(), max(0, len(wanted) - MOST), None))
+            missing = [sha256 for sha256 in latest if sha256 not in self._shown]
+            found = {**self._shown, **self._shelf.vectors(missing)} if missing else self._shown
+            self._shown = {sha256: found[sha256] for sha256 in latest if sha256 in found}
+
+    def _sum_up(self, had: Mapping[str, Teaching], wanted: Mapping[str, Teaching]) -> None:
+        gone = [s for s, one in had.items() if s not in wanted or wanted[s].vote is not one.vote]
+        new = [s for s, one in wanted.items() if s not in had or had[s].vote is not one.vote]
+        for sha256, rows in self._vectors_of([s for s in gone if s in self._used]):
+            used = rows[: self._used.pop(sha256)]
+            self._statistics.remove(_shown(had[sha256], used))
+        for sha256, rows in self._vectors_of(new):
+            self._used[sha256] = len(rows)
+            self._statistics.add(_shown(wanted[sha256], rows))
+
+    def _vectors_of(self, sha256s: Sequence[str]) -> Iterator[tuple[str, Rows]]:
+        for start in range(0, len(sha256s), GROUP):
+            yield from self._shelf.shown(sha256s[start : start + GROUP]).items()
+
+    def _latest(self) -> list[Shown]:
+        """What the version's head is adjusted by, oldest first."""
+        teachings = self._teachings
+        return [_shown(teachings[s], vector[None]) for s, vector in self._shown.items()]
+
+    def _rule(self) -> NearRule:
+        """How alike is alike enough, by the first pictures up to a power of two."""
+        n = (
+            min(RULE_PICTURES, 1 << (len(self._teachings).bit_length() - 1))
+            if self._teachings
+            else 0
+        )
+        pictures = tuple(islice(self._teachings, n))
+        if pictures != self._rule_of:
+            phashes = [self._teachings[sha256].vote.phash for sha256 in pictures]
+            known = np.asarray(phashes, np.uint64)
+            self._near = fit_rule(self._kind, self._likenesses(pictures), known)
+            self._rule_of = pictures
+        return self._near
+
+
+def _shown(one: Teaching, vectors: Rows) -> Shown:
+    return Shown(one.vote.id, one.label, one.weight, vectors)

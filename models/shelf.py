@@ -1,0 +1,61 @@
+"""Where what is learned takes vectors from: by picture, all that a task's embedder made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.exact import quantised
+from storage import Store
+
+Rows = NDArray[np.float32]
+Copies = Callable[[Sequence[str]], Mapping[str, Rows]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The vectors of one embedder in the store.
+
+    Attributes
+    ----------
+    embedder
+        Its id.
+    likeness
+        The id under which what recognises altered copies is kept.
+    copies
+        Gives (m, dim) vectors of the teaching copies of those pictures that have some.
+    """
+
+    store: Store
+    embedder: str
+    likeness: str
+    copies: Copies
+
+    def vectors(self, sha256s: Sequence[str]) -> dict[str, Rows]:
+        """Of each picture that has a vector: (dim,), as it was embedded."""
+        return self._found(self.embedder, sha256s)
+
+    def likenesses(self, sha256s: Sequence[str]) -> dict[str, Rows]:
+        """Of each picture that has one: its likeness, (length,)."""
+        return self._found(self.likeness, sha256s)
+
+    def shown(self, sha256s: Sequence[str]) -> dict[str, Rows]:
+        """Of each picture that has a vector: (1 + m, dim), its own first, then its copies'.
+
+        Quantised: sums of their products are exact.
+        """
+        own = self.vectors(sha256s)
+        copies = self.copies(list(own)) if own else {}
+        return {
+            sha256: quantised(np.vstack([vector[None], copies[sha256]]))
+            if sha256 in copies
+            else quantised(vector[None])
+            for sha256, vector in own.items()
+        }
+
+    def _found(self, embedder: str, sha256s: Sequence[str]) -> dict[str, Rows]:
+        found, rows = self.store.vectors.get(embedder, sha256s)
+        return dict(zip(found, rows, strict=True))
