@@ -9,10 +9,11 @@ from collections.abc import Sequence
 DESCRIPTION = """Embed the samples of one task, or of all, that have no vector yet.
 
 Vectors are what training and answering work on. They belong to the embedder that made them:
-after ENCODER, CLIP_MODEL_NAME or CLIP_PRETRAINED has changed, run this again. It may be
-stopped or killed at any moment and goes on where it was; it may run several times at once,
-on one machine or on many with the same database and DATA_DIR. A picture that cannot be read is
-put aside with its reason and stops nothing."""
+after ENCODER, CLIP_MODEL_NAME or CLIP_PRETRAINED has changed, run this again. Of corrected
+samples it also makes what corrections are learned from: vectors of teaching copies, and of what
+recognises altered copies. It may be stopped or killed at any moment and goes on where it was; it
+may run several times at once, on one machine or on many with the same database and DATA_DIR. A
+picture that cannot be read is put aside with its reason and stops nothing."""
 
 EXAMPLES = """examples:
   python -m embeddings                      everything that is missing
@@ -22,7 +23,7 @@ EXAMPLES = """examples:
   ENCODER=clip CLIP_PRETRAINED=random CLIP_MODEL_NAME=ViT-S-32-alt python -m embeddings
                                             an untrained CLIP, to try the way without a download
 
-exit codes: 0 every sample has a vector; 1 some pictures were put aside or left for later;
+exit codes: 0 every sample has its vectors; 1 some pictures were put aside or left for later;
 2 wrong usage or settings, or the embedder or database does not work; 130 stopped by Ctrl-C
 """
 
@@ -65,9 +66,9 @@ import json
 import logging
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.logging import RichHandler
@@ -76,13 +77,31 @@ from rich.table import Table
 
 from config import load_settings
 from domain import ExposrError, Task
-from embeddings.job import Aside, JobSummary, Pace, embed_missing
+from embeddings.job import embed_missing, embed_teaching, missing_teaching
+from embeddings.work import Aside, JobSummary, Pace
 from engine import Engine, open_engine
 from terminal import progress_bar
 
 DONE, SOME_LEFT, CANNOT, INTERRUPTED = 0, 1, 2, 130
 SHOWN = 10
 """Pictures put aside that the table names; --json has them all."""
+
+
+class TaskRun(NamedTuple):
+    """What was done for one task: its samples' own vectors, and what teaching needs of some."""
+
+    samples: JobSummary
+    teaching: JobSummary
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it ended early."""
+        return self.samples.stopped or self.teaching.stopped
+
+    @property
+    def asides(self) -> list[Aside]:
+        """Pictures put aside or left for later."""
+        return [a for s in self for a in (*s.quarantined, *s.failed)]
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -93,10 +112,10 @@ def main(arguments: argparse.Namespace) -> int:
         format="%(message)s",
         handlers=[RichHandler(console=errors, show_path=False, show_time=False)],
     )
-    summaries: list[JobSummary] = []
+    runs: list[TaskRun] = []
     try:
         with stopping_on_signals(errors) as stop:
-            finished = _embed_tasks(arguments, stop, summaries)
+            finished = _embed_tasks(arguments, stop, runs)
     except KeyboardInterrupt:
         finished = False
     except ExposrError as error:
@@ -104,29 +123,27 @@ def main(arguments: argparse.Namespace) -> int:
         return CANNOT
     finally:
         if arguments.json:
-            print(json.dumps({"tasks": [describe(s) for s in summaries]}, ensure_ascii=False))
-        elif summaries:
-            _print_table(summaries)
+            print(json.dumps({"tasks": [describe(run) for run in runs]}, ensure_ascii=False))
+        elif runs:
+            _print_table(runs)
     if not finished:
         errors.print("Stopped. Nothing is lost: the same command goes on from here.")
         return INTERRUPTED
-    return SOME_LEFT if any(s.quarantined or s.failed for s in summaries) else DONE
+    return SOME_LEFT if any(run.asides for run in runs) else DONE
 
 
-def _embed_tasks(
-    arguments: argparse.Namespace, stop: threading.Event, summaries: list[JobSummary]
-) -> bool:
-    """Embed task by task, adding to `summaries`; False when stopped before the end."""
+def _embed_tasks(arguments: argparse.Namespace, stop: threading.Event, runs: list[TaskRun]) -> bool:
+    """Embed task by task, adding to `runs`; False when stopped before the end."""
     engine = open_engine(load_settings())
     try:
         tasks = _tasks(engine, arguments.task)
         for task in tasks:
             if stop.is_set():
                 break
-            summaries.append(_embed(engine, task, arguments, stop))
+            runs.append(_embed(engine, task, arguments, stop))
     finally:
         engine.close()
-    return len(summaries) == len(tasks) and not any(s.stopped for s in summaries)
+    return len(runs) == len(tasks) and not any(run.stopped for run in runs)
 
 
 def _tasks(engine: Engine, name: str | None) -> list[Task]:
@@ -135,20 +152,27 @@ def _tasks(engine: Engine, name: str | None) -> list[Task]:
 
 def _embed(
     engine: Engine, task: Task, arguments: argparse.Namespace, stop: threading.Event
-) -> JobSummary:
-    embedder = engine.embedders[task.kind]
-    missing = len(engine.store.samples.missing_vectors(task.name, embedder.id))
+) -> TaskRun:
+    store, settings, embedder = engine.store, engine.settings, engine.embedders[task.kind]
     pace = Pace(workers=arguments.workers, batch_size=arguments.batch, stop=stop.is_set)
-    bar = progress_bar(f"embed {task.name}", missing) if missing else nullcontext(_no_bar)
-    with bar as advance:
-        return embed_missing(
-            engine.store,
-            embedder,
-            task.name,
-            settings=engine.settings,
-            progress=advance,
-            pace=pace,
+    missing = len(store.samples.missing_vectors(task.name, embedder.id))
+    with _bar(f"embed {task.name}", missing) as advance:
+        samples = embed_missing(
+            store, embedder, task.name, settings=settings, progress=advance, pace=pace
         )
+    missing = len(missing_teaching(store, embedder, task.name, task.kind))
+    if stop.is_set():
+        left = JobSummary(task.name, embedder.id, wanted=missing, stopped=missing > 0)
+        return TaskRun(samples, left)
+    with _bar(f"embed copies to teach {task.name}", missing) as advance:
+        teaching = embed_teaching(
+            store, embedder, task.name, task.kind, settings=settings, progress=advance, pace=pace
+        )
+    return TaskRun(samples, teaching)
+
+
+def _bar(title: str, n: int) -> AbstractContextManager[Callable[[int], None]]:
+    return progress_bar(title, n) if n else nullcontext(_no_bar)
 
 
 def _no_bar(n: int) -> None:
@@ -174,11 +198,18 @@ def stopping_on_signals(console: Console) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def describe(summary: JobSummary) -> dict[str, Any]:
-    """What one task's run did, JSON-ready."""
+def describe(run: TaskRun) -> dict[str, Any]:
+    """What was done for one task, JSON-ready."""
     return {
-        "task": summary.task,
-        "embedder": summary.embedder,
+        "task": run.samples.task,
+        "embedder": run.samples.embedder,
+        **_counted(run.samples),
+        "teaching": _counted(run.teaching),
+    }
+
+
+def _counted(summary: JobSummary) -> dict[str, Any]:
+    return {
         "wanted": summary.wanted,
         "embedded": summary.embedded,
         "done_elsewhere": summary.done_elsewhere,
@@ -193,22 +224,22 @@ def _named(aside: Aside) -> dict[str, str]:
     return {"sha256": aside.sha256, "reason": aside.reason, "message": aside.message}
 
 
-def _print_table(summaries: Sequence[JobSummary]) -> None:
+def _print_table(runs: Sequence[TaskRun]) -> None:
     console = Console()
-    if not any(s.wanted for s in summaries):
-        names = ", ".join(escape(s.task) for s in summaries)
-        console.print(f"Nothing to embed: every sample has its vector ({names}).")
+    if not any(summary.wanted for run in runs for summary in run):
+        names = ", ".join(escape(run.samples.task) for run in runs)
+        console.print(f"Nothing to embed: every sample has its vectors ({names}).")
         return
     table = Table("task")
     table.add_column("embedder", overflow="fold")
     for heading in ("embedded", "put aside", "left", "pictures/s"):
         table.add_column(heading, justify="right")
-    for s in summaries:
-        rate = f"{s.embedded / s.seconds:.1f}" if s.embedded else ""
-        counts = (s.embedded + s.done_elsewhere, len(s.quarantined), s.left)
-        table.add_row(escape(s.task), escape(s.embedder), *map(str, counts), rate)
+    for run in runs:
+        table.add_row(escape(run.samples.task), *_cells(run.samples))
+        if run.teaching.wanted:
+            table.add_row("  copies to teach it", *_cells(run.teaching))
     console.print(table)
-    asides = [(s.task, aside) for s in summaries for aside in (*s.quarantined, *s.failed)]
+    asides = [(run.samples.task, aside) for run in runs for aside in run.asides]
     for task, aside in asides[:SHOWN]:
         fate = "left for later" if aside.keep else "put aside"
         console.print(
@@ -216,6 +247,12 @@ def _print_table(summaries: Sequence[JobSummary]) -> None:
         )
     if len(asides) > SHOWN:
         console.print(f"... and {len(asides) - SHOWN} more; --json has them all")
+
+
+def _cells(s: JobSummary) -> list[str]:
+    rate = f"{s.embedded / s.seconds:.1f}" if s.embedded else ""
+    counts = (s.embedded + s.done_elsewhere, len(s.quarantined), s.left)
+    return [escape(s.embedder), *map(str, counts), rate]
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from domain import Correction
+
 
 class Samples(Protocol):
     """What is asked of the samples."""
@@ -58,3 +60,18 @@ class Catalogue(HasVectors, Protocol):
     @property
     def blobs(self) -> Blobs:
         """The picture files."""
+
+
+class Corrections(Protocol):
+    """What is asked of the log of corrections."""
+
+    def since(self, task: str, seq: int) -> list[Correction]:
+        """Every correction of a task after number `seq`, in order."""
+
+
+class TaughtCatalogue(Catalogue, Protocol):
+    """A catalogue that also knows what was taught."""
+
+    @property
+    def corrections(self) -> Corrections:
+        """The log of corrections."""

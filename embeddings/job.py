@@ -1,145 +1,20 @@
-"""The embedding job: a vector for every sample that has none yet."""
+"""The embedding job: vectors for every sample that has none yet, and what teaching needs."""
 
 from __future__ import annotations
 
-import logging
-import random
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import Settings
-from domain import BadImage, ExposrError, NotFound
+from domain import TaskKind
 from embeddings import Embedder
-from embeddings.cores import usable_cores
-from embeddings.images import Limits, Picture, decode
-from embeddings.readahead import ReadAhead
-
-AHEAD_BYTES = 256_000_000
-"""Pixels decoded ahead of the embedder; with the batch in flight, the job's largest need."""
-BATCH_BYTES = 256_000_000
-"""A batch of large pictures ends here, before it has its number."""
-
-log = logging.getLogger(__name__)
-
-
-class Samples(Protocol):
-    """What the job asks of the samples."""
-
-    def missing_vectors(
-        self, task: str, embedder_id: str, *, demo: bool | None = None
-    ) -> list[str]:
-        """The sha256 of each sample without a vector."""
-
-    def quarantine_sample(self, task: str, sha256: str, reason: str, message: str) -> None:
-        """Put a sample aside for good."""
-
-
-class Vectors(Protocol):
-    """What the job asks of the vectors."""
-
-    def put(self, embedder_id: str, sha256s: Sequence[str], vectors: NDArray[np.float32]) -> None:
-        """Keep vectors; what is there already stays as it is."""
-
-    def get(
-        self, embedder_id: str, sha256s: Sequence[str]
-    ) -> tuple[list[str], NDArray[np.float32]]:
-        """The vectors there are of some pictures."""
-
-
-class Blobs(Protocol):
-    """What the job asks of the picture files."""
-
-    def get(self, sha256: str) -> bytes:
-        """The bytes of a picture."""
-
-
-class Catalogue(Protocol):
-    """The parts of a store that the job works on."""
-
-    @property
-    def samples(self) -> Samples:
-        """The samples."""
-
-    @property
-    def vectors(self) -> Vectors:
-        """The vectors."""
-
-    @property
-    def blobs(self) -> Blobs:
-        """The picture files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Aside:
-    """A picture the job could not embed, and why; `keep` when the fault may not be its own."""
-
-    sha256: str
-    reason: str
-    message: str
-    keep: bool = False
-
-
-@dataclass(slots=True)
-class JobSummary:
-    """What one run of the job did for one task.
-
-    `quarantined` pictures are put aside for good; `failed` ones stay for the next run, because
-    the fault may not be theirs. `done_elsewhere` had got their vector when their turn came.
-    """
-
-    task: str
-    embedder: str
-    wanted: int = 0
-    embedded: int = 0
-    done_elsewhere: int = 0
-    quarantined: list[Aside] = field(default_factory=list)
-    failed: list[Aside] = field(default_factory=list)
-    stopped: bool = False
-    seconds: float = 0.0
-
-    @property
-    def left(self) -> int:
-        """Pictures that still have no vector and may get one."""
-        settled = self.embedded + self.done_elsewhere + len(self.quarantined)
-        return self.wanted - settled
-
-
-def _never() -> bool:
-    return False
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast to go, and how far.
-
-    `workers` are threads that decode, as many as there are cores when left out; `batch_size`
-    pictures are embedded and committed together, CLIP_BATCH_SIZE when left out; `stop` is asked
-    after each batch whether to end early.
-    """
-
-    workers: int | None = None
-    batch_size: int | None = None
-    stop: Callable[[], bool] = _never
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """What stays the same during one run."""
-
-    catalogue: Catalogue
-    embedder: Embedder
-    task: str
-    limits: Limits
-    batch_size: int
-    summary: JobSummary
-    advance: Callable[[int], None]
+from embeddings.catalogue import Catalogue, TaughtCatalogue
+from embeddings.images import Picture
+from embeddings.likeness import LIKENESS, likeness
+from embeddings.teaching import WITHOUT, copies_id, copies_of, load_copies
+from embeddings.work import USUAL, JobSummary, Pace, Work, work_through
 
 
 def embed_missing(
@@ -150,7 +25,7 @@ def embed_missing(
     settings: Settings,
     demo: bool | None = None,
     progress: Callable[[int], None] = lambda n: None,
-    pace: Pace = Pace(),
+    pace: Pace = USUAL,
 ) -> JobSummary:
     """Embed every sample of a task that has no vector of this embedder yet.
 
@@ -180,134 +55,86 @@ def embed_missing(
     Unavailable
         The embedder or the database does not work; what was committed stays.
     """
-    started = time.monotonic()
     missing = catalogue.samples.missing_vectors(task, embedder.id, demo=demo)
-    summary = JobSummary(task, embedder.id, wanted=len(missing))
-    size = pace.batch_size or settings.clip_batch_size
-    limits = Limits.of(settings)
-    run = _Run(catalogue, embedder, task, limits, size, summary, progress)
-    decoded = ReadAhead(
-        _not_done_elsewhere(run, _rotated(missing, size)),
-        partial(_read, run),
-        _weigh,
-        threads=min(pace.workers or usable_cores(), max(len(missing), 1)),
-        budget=AHEAD_BYTES,
+
+    def make(batch: Sequence[Picture]) -> Mapping[str, NDArray[np.float32]]:
+        return {embedder.id: embedder.embed(batch)}
+
+    work = Work(task, embedder.id, missing, [embedder.id], make)
+    return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
+
+
+def missing_teaching(
+    catalogue: TaughtCatalogue, embedder: Embedder, task: str, kind: TaskKind
+) -> list[str]:
+    """The sha256 of each sample with a live correction that lacks copies or its likeness."""
+    rows = catalogue.corrections.since(task, 0)
+    undone = {row.undoes for row in rows}
+    taught = {row.sha256 for row in rows if row.undoes is None and row.id not in undone}
+    if not taught:
+        return []
+    lacking = dict.fromkeys(
+        sha256
+        for name in _teaching_ids(embedder, kind)
+        for sha256 in catalogue.samples.missing_vectors(task, name)
     )
-    with decoded:
-        for batch in _batches(run, decoded):
-            _embed_batch(run, batch)
-            if pace.stop():
-                summary.stopped = summary.left > 0
-                break
-    summary.seconds = time.monotonic() - started
-    return summary
+    return [sha256 for sha256 in lacking if sha256 in taught]
 
 
-def _rotated(missing: Sequence[str], batch_size: int) -> list[str]:
-    """The same pictures from another beginning, so that several runs meet late."""
-    start = random.randrange(0, len(missing), batch_size) if missing else 0  # noqa: S311 -- no secret
-    return [*missing[start:], *missing[:start]]
+def embed_teaching(
+    catalogue: TaughtCatalogue,
+    embedder: Embedder,
+    task: str,
+    kind: TaskKind,
+    *,
+    settings: Settings,
+    progress: Callable[[int], None] = lambda n: None,
+    pace: Pace = USUAL,
+) -> JobSummary:
+    """Make what corrected samples lack for teaching: their copies and likenesses.
+
+    A correction makes them itself; those of another embedder, or of an earlier recipe, do not
+    count. Runs end early, go on and share the work as those of `embed_missing` do.
+
+    Parameters
+    ----------
+    catalogue
+        The store.
+    embedder
+        Whose copies are missing.
+    task
+        The task's name.
+    kind
+        The task's kind.
+    settings
+        For the limits of decoding and the usual batch size.
+    progress
+        Told how many more pictures are settled, whichever way.
+    pace
+        Threads, batch size, and when to end early.
+
+    Raises
+    ------
+    Unavailable
+        The embedder or the database does not work; what was committed stays.
+    """
+    missing = missing_teaching(catalogue, embedder, task, kind)
+
+    def make(batch: Sequence[Picture]) -> Mapping[str, NDArray[np.float32]]:
+        made = {LIKENESS: np.stack([likeness(one) for one in batch])}
+        if kind not in WITHOUT:
+            names = [one.facts.sha256 for one in batch]
+            kept = load_copies(catalogue, embedder, kind, names)
+            copies = [
+                kept[name] if name in kept else copies_of(one, kind, embedder)
+                for name, one in zip(names, batch, strict=True)
+            ]
+            made[copies_id(embedder, kind)] = np.stack(copies).reshape(len(batch), -1)
+        return made
+
+    work = Work(task, embedder.id, missing, _teaching_ids(embedder, kind), make)
+    return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
 
 
-def _not_done_elsewhere(run: _Run, order: Sequence[str]) -> Iterator[str]:
-    """Pass over what another run has embedded since this one began."""
-    for start in range(0, len(order), run.batch_size):
-        part = order[start : start + run.batch_size]
-        done = set(run.catalogue.vectors.get(run.embedder.id, part)[0])
-        if done:
-            run.summary.done_elsewhere += len(done)
-            run.advance(len(done))
-        yield from (sha256 for sha256 in part if sha256 not in done)
-
-
-# --- from files to batches ---
-
-
-def _read(run: _Run, sha256: str) -> Picture | Aside:
-    """The decoded picture, or why there is none."""
-    try:
-        picture = decode(run.catalogue.blobs.get(sha256), run.limits)
-    except BadImage as error:
-        return Aside(sha256, error.reason.value, error.message)
-    except NotFound:
-        # the folder of pictures may be on a volume that is not mounted just now
-        return Aside(sha256, "missing", "The picture's file is gone.", keep=True)
-    except OSError as error:  # the disk's fault, perhaps for a moment only
-        return Aside(sha256, "unreadable", f"Its file cannot be read: {error.strerror}.", keep=True)
-    if picture.facts.sha256 != sha256:
-        return Aside(sha256, "changed", "The picture's file has changed since it was taken in.")
-    return picture
-
-
-def _weigh(read: Picture | Aside) -> int:
-    """Bytes it holds."""
-    return read.pixels.nbytes if isinstance(read, Picture) else 0
-
-
-def _batches(run: _Run, decoded: Iterable[Picture | Aside]) -> Iterator[list[Picture]]:
-    """Pictures in batches; what could not be read is put aside on the way."""
-    batch: list[Picture] = []
-    weight = 0
-    for read in decoded:
-        if isinstance(read, Aside):
-            _put_aside(run, read)
-            continue
-        batch.append(read)
-        weight += _weigh(read)
-        if len(batch) == run.batch_size or weight >= BATCH_BYTES:
-            yield batch
-            batch, weight = [], 0
-    if batch:
-        yield batch
-
-
-def _put_aside(run: _Run, aside: Aside) -> None:
-    log.info("%s: picture %s: %s", run.task, aside.sha256[:12], aside.message)
-    if aside.keep:
-        run.summary.failed.append(aside)
-    else:
-        run.summary.quarantined.append(aside)
-        with suppress(NotFound):  # taken away since the job began: nothing to put aside
-            run.catalogue.samples.quarantine_sample(
-                run.task, aside.sha256, aside.reason, aside.message
-            )
-    run.advance(1)
-
-
-# --- from batches to vectors ---
-
-
-def _embed_batch(run: _Run, batch: Sequence[Picture]) -> None:
-    """Embed and commit; if that fails, one by one, so that one picture holds up no other."""
-    try:
-        rows = run.embedder.embed(batch)
-    except ExposrError:
-        raise  # no picture's fault: the embedder does not load
-    except Exception:  # whatever a picture does to an embedder, the job goes on
-        log.exception("%s: a batch failed; its pictures are tried one by one", run.task)
-        _embed_singly(run, batch)
-    else:
-        _commit(run, batch, rows)
-
-
-def _embed_singly(run: _Run, batch: Sequence[Picture]) -> None:
-    """Embed each picture alone. When every one of several fails, it is not the pictures."""
-    failures: list[tuple[Picture, Exception]] = []
-    for picture in batch:
-        try:
-            rows = run.embedder.embed([picture])
-        except Exception as error:  # noqa: BLE001 -- as above
-            failures.append((picture, error))
-        else:
-            _commit(run, [picture], rows)
-    if len(failures) == len(batch) > 1:
-        raise failures[-1][1]
-    for picture, failure in failures:
-        message = f"The embedder failed on it: {type(failure).__name__}: {failure}"
-        _put_aside(run, Aside(picture.facts.sha256, "embedder", message, keep=True))
-
-
-def _commit(run: _Run, batch: Sequence[Picture], rows: NDArray[np.float32]) -> None:
-    run.catalogue.vectors.put(run.embedder.id, [p.facts.sha256 for p in batch], rows)
-    run.summary.embedded += len(batch)
-    run.advance(len(batch))
+def _teaching_ids(embedder: Embedder, kind: TaskKind) -> list[str]:
+    return [LIKENESS] if kind in WITHOUT else [copies_id(embedder, kind), LIKENESS]

@@ -12,10 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from config import Settings
-from domain import NewSample, Split, TaskKind, Unavailable
+from domain import NewCorrection, NewSample, Person, Split, TaskKind, Unavailable
 from embeddings.builtin import Builtin
 from embeddings.images import Picture, decode
-from embeddings.job import Pace, embed_missing
+from embeddings.job import embed_missing, embed_teaching, missing_teaching
+from embeddings.likeness import LIKENESS
+from embeddings.teaching import copies_id, load_copies, store_teaching
+from embeddings.work import JobSummary, Pace
 from storage import Store
 from tests.pictures import encode, photo
 
@@ -332,7 +335,7 @@ def test_two_runs_at_once_harm_nothing(store: Store, settings: Settings) -> None
 def test_large_pictures_make_small_batches(
     store: Store, settings: Settings, pictures: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("embeddings.job.BATCH_BYTES", 2 * 40 * 30 * 3)
+    monkeypatch.setattr("embeddings.work.BATCH_BYTES", 2 * 40 * 30 * 3)
     embedder = Counting()
 
     embed_missing(store, embedder, TASK, settings=settings)
@@ -360,3 +363,117 @@ def test_a_sample_taken_away_meanwhile_stops_nothing(
 
     assert summary.embedded == 10
     assert [(a.sha256, a.reason) for a in summary.failed] == [(gone, "missing")]
+
+
+# --- what teaching needs ---
+
+SAM = Person("sam", trusted=True)
+
+
+def correct(store: Store, name: str, *, label: str = "a") -> str:
+    """Put a label on a sample; returns the correction's id."""
+    facts = decode(store.blobs.get(name)).facts
+    new = NewCorrection(sha256=name, label=label, person=SAM)
+    return store.corrections.teach(TASK, new, facts, None).correction.id
+
+
+def teach(store: Store, embedder: Counting, settings: Settings, **options: Any) -> JobSummary:
+    return embed_teaching(store, embedder, TASK, TaskKind.PHOTO, settings=settings, **options)
+
+
+def test_corrected_samples_get_copies_and_likenesses(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    corrected = pictures[2:5]
+    for name in corrected:
+        correct(store, name)
+    embedder = Counting()
+
+    summary = teach(store, embedder, settings)
+
+    assert (summary.wanted, summary.embedded, summary.left) == (3, 3, 0)
+    assert sorted(load_copies(store, embedder, TaskKind.PHOTO, pictures)) == sorted(corrected)
+    assert store.vectors.get(LIKENESS, pictures)[0] == corrected
+    assert teach(store, embedder, settings).wanted == 0
+
+
+def test_what_a_correction_made_itself_is_the_same_and_not_made_again(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    correct(store, pictures[0])
+    embedder = Counting()
+    theirs = store_teaching(store, embedder, decode(store.blobs.get(pictures[0])), TaskKind.PHOTO)
+    embedder.batches.clear()
+
+    summary = teach(store, embedder, settings)
+
+    assert embedder.batches == []
+    assert summary.embedded == 1, "its likeness was still missing"
+    again = Counting("another:1")
+    teach(store, again, settings)
+    made = load_copies(store, again, TaskKind.PHOTO, [pictures[0]])[pictures[0]]
+    np.testing.assert_array_equal(made, theirs)
+
+
+def test_nothing_is_made_for_what_was_taken_back(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    undone, kept = correct(store, pictures[0]), correct(store, pictures[1])
+    store.corrections.undo(TASK, [undone], SAM.name, SAM.trusted)
+
+    assert kept
+    assert missing_teaching(store, Counting(), TASK, TaskKind.PHOTO) == [pictures[1]]
+
+
+def test_another_embedder_lacks_its_copies_but_not_the_likenesses(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    correct(store, pictures[0])
+    one, two = Counting("one:1"), Counting("two:1")
+    teach(store, one, settings)
+
+    assert teach(store, two, settings).embedded == 1
+
+    assert store.vectors.count(copies_id(one, TaskKind.PHOTO)) == 1
+    assert store.vectors.count(copies_id(two, TaskKind.PHOTO)) == 1
+    assert store.vectors.count(LIKENESS) == 1
+
+
+def test_authenticity_needs_likenesses_alone(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    correct(store, pictures[0])
+    embedder = Counting()
+
+    summary = embed_teaching(store, embedder, TASK, TaskKind.AUTHENTICITY, settings=settings)
+
+    assert (summary.embedded, embedder.batches) == (1, [])
+    assert store.vectors.count(LIKENESS) == 1
+    assert missing_teaching(store, embedder, TASK, TaskKind.AUTHENTICITY) == []
+
+
+def test_teaching_work_is_committed_by_batches_and_goes_on(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    for name in pictures:
+        correct(store, name)
+    pace = Pace(batch_size=4, stop=lambda: True)
+
+    stopped = teach(store, Counting(), settings, pace=pace)
+    resumed = teach(store, Counting(), settings)
+
+    assert stopped.stopped
+    assert (stopped.embedded, stopped.left) == (4, 6)
+    assert (resumed.wanted, resumed.embedded, resumed.stopped) == (6, 6, False)
+
+
+def test_a_corrected_picture_that_cannot_be_read_stops_nothing(
+    store: Store, settings: Settings, pictures: list[str]
+) -> None:
+    for name in pictures[:3]:
+        correct(store, name)
+    spoil(store, pictures[1], lambda path: path.write_bytes(b""))
+
+    summary = teach(store, Counting(), settings)
+
+    assert (summary.embedded, [a.sha256 for a in summary.quarantined]) == (2, [pictures[1]])

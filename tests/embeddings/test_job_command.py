@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from config import Settings
-from domain import NewSample, Split, TaskKind
+from domain import NewCorrection, NewSample, Person, Split, TaskKind
 from embeddings.__main__ import main, parse_arguments
 from embeddings.images import decode
 from storage import Store
@@ -188,6 +188,29 @@ def test_all_tasks_or_one_and_the_table_tells(call: Call, store: Store) -> None:
     assert "authenticity" not in one.out
     assert re.search(r"authenticity .*builtin-authenticity:1 .* 3 ", rest.out)
     assert "Nothing to embed" in nothing.out
+
+
+def test_copies_to_teach_with_are_made_and_told_apart(call: Call, store: Store) -> None:
+    store.tasks.create("letters", TaskKind.DRAWING, ["ai"], open=True)
+    names = fill(store, "letters", 3)
+    facts = decode(store.blobs.get(names[0])).facts
+    new = NewCorrection(sha256=names[0], label="ai", person=Person("sam", trusted=True))
+    store.corrections.teach("letters", new, facts, None)
+
+    first, table, nothing = call("--json"), call(), call("--json")
+
+    (done,) = [t for t in json.loads(first.out)["tasks"] if t["task"] == "letters"]
+    assert (done["embedded"], done["teaching"]["embedded"]) == (3, 1)
+    assert "Nothing to embed" in table.out
+    assert [t["teaching"]["wanted"] for t in json.loads(nothing.out)["tasks"]] == [0, 0]
+
+
+def test_the_table_tells_copies_apart(call: Call, store: Store) -> None:
+    (name,) = fill(store, "authenticity", 1)
+    new = NewCorrection(sha256=name, label="ai", person=Person("sam", trusted=True))
+    store.corrections.teach("authenticity", new, decode(store.blobs.get(name)).facts, None)
+
+    assert re.search(r"copies to teach it .* 1 ", call().out)
 
 
 def test_bad_pictures_are_named_and_change_the_exit_code(call: Call, store: Store) -> None:
