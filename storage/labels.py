@@ -164,7 +164,7 @@ def link(
         They would stand for one another, the variant stands for something else, or a closed
         task would have less than two labels left.
     """
-    if end_of(links, label) == variant:
+    if variant in (label, end_of(links, label)):
         raise Conflict(f"{label} is {variant} itself or a variant of it", variant=variant)
     rows = schema.variants
     if variant in links:

@@ -41,11 +41,8 @@ def locked_state(connection: Connection, name: str) -> State:
     """Lock a task's state until the end of the transaction: writers to one task take turns."""
     # the task's row as well: who waited while it was reset must not write to the archive
     locked = _select(name).with_for_update(of=[schema.task_state, schema.tasks], key_share=True)
-    row = connection.execute(locked).one_or_none()
-    if row is None:  # or there is another one of that name by now
-        row = connection.execute(locked).one_or_none()
-    if row is None:
-        raise unknown_task(name)
+    while (row := connection.execute(locked).one_or_none()) is None:
+        task_id_of(connection, name)  # another one may have the name by now
     return State(*row)
 
 

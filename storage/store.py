@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,8 @@ from storage.columns import storable
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE_SECONDS = 5
 """How long a transaction waits for another one's lock."""
+LOOK_SECONDS = 0.001
+"""How often one that waits looks whether SQLite's is free."""
 MIGRATION_PATIENCE_SECONDS = 600
 """How long a starting process waits for another one's migration."""
 MIGRATION_LOCK = 1165521011
@@ -65,6 +68,8 @@ class Database:
         self._engine = _engine(self._url, patience)
         self._writer = self._engine.execution_options(begin="IMMEDIATE")
         self._durable_writer = self._engine.execution_options(begin="IMMEDIATE", fsync=True)
+        self._patience = patience
+        self._turn = threading.Lock()
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
 
     @contextmanager
@@ -82,8 +87,18 @@ class Database:
         on SQLite, perhaps not a power cut.
         """
         writer = self._durable_writer if durable else self._writer
-        with _said_plainly(), writer.begin() as connection:
+        with _said_plainly(), self._in_turn(), writer.begin() as connection:
             yield connection
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let one thread at a time ask SQLite for its one write lock; PostgreSQL has queues."""
+        waited = self._is_sqlite and self._turn.acquire(timeout=self._patience)
+        try:
+            yield
+        finally:
+            if waited:
+                self._turn.release()
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, which both databases write alike."""
@@ -205,14 +220,37 @@ def _engine(url: URL, patience: float, *, migrating: bool = False) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        mode = options.get("begin", "")
-        if mode:
-            connection.exec_driver_sql(
-                f"PRAGMA synchronous = {'FULL' if options.get('fsync') else 'NORMAL'}"
-            )
-        connection.exec_driver_sql(f"BEGIN {mode}")
+        if options.get("begin") != "IMMEDIATE":
+            connection.exec_driver_sql("BEGIN")
+            return
+        raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+        raw.execute(f"PRAGMA synchronous = {'FULL' if options.get('fsync') else 'NORMAL'}")
+        if not _locked_for_writing(raw, patience):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails with an error of the right kind
 
     return engine
+
+
+def _locked_for_writing(connection: sqlite3.Connection, patience: float) -> bool:
+    """Begin a transaction that has the write lock, as soon as nobody else has it.
+
+    SQLite itself looks every 100 ms after a while, and in five seconds may well miss each of the
+    moments in which the lock is free while others write without a pause.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + patience
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > deadline:
+                    return False
+            time.sleep(LOOK_SECONDS)
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience * 1000:.0f}")
 
 
 def _postgresql_engine(url: URL, patience: float, options: dict[str, Any]) -> Engine:
