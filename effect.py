@@ -12,18 +12,16 @@ from classify import Sight, decide_each
 from domain import Answer, Correction, Effect, Golden, Receipt, Task, VerdictSource
 from engine import Engine
 from models import Head
-from models.adjusted import golden_right
 from models.knowledge import Knowledge
-from models.memory import Memory
 from models.samplebook import LATEST
 from models.shelf import Rows
 
-DECIDED = 100
+DECIDED = 32
 """Pictures that are decided twice in full; each looks through the whole memory."""
 
 
 def effect_of(
-    engine: Engine, task: Task, before: Knowledge, after: Knowledge, touched: Sequence[str]
+    engine: Engine, task: Task, before: Knowledge, after: Knowledge, touched: Sequence[Sight]
 ) -> Effect:
     """Compare what two moments answer for the latest samples and the latest verdicts' pictures.
 
@@ -38,55 +36,51 @@ def effect_of(
     touched
         The pictures that were spoken of; they are not counted.
     """
-    apart = set(touched)
+    apart = {one.sha256 for one in touched}
     samples = {s: phash for s, phash in engine.samplebook.latest(task) if s not in apart}
-    verdicts = [s for s, _ in engine.store.verdicts.recent(task.name, LATEST) if s not in apart]
-    watched = [*samples, *(sha256 for sha256 in verdicts if sha256 not in samples)]
-    vectors, likenesses = engine.watched.look(task, [*watched, *touched])
-    sights = {
-        s: Sight(s, samples.get(s, 0), vectors.get(s), likenesses.get(s))
-        for s in (*watched, *touched)
-    }
-    looked_at = [sights[sha256] for sha256 in watched]
-    suspects = _by_head(before, after, looked_at)
-    for sha256 in touched:
-        suspects |= _near(after, sights[sha256], looked_at)
-    changed = _changed(task, before, after, [sights[sha256] for sha256 in suspects])
+    recent = engine.store.verdicts.recent(task.name, LATEST)
+    verdicts = {s: samples.get(s, 0) for s, _ in recent if s not in apart}
+    pictures = {**verdicts, **samples}
+    watch = engine.watched.look(task, pictures)
+    suspects = _by_head(before, after, watch.vectors)
+    for one in touched:
+        near = watch.memory.near(one.phash, one.likeness, rule=after.rule, most=len(pictures))
+        suspects.update(match.sha256 for match in near)
+    # what people said of a picture stays said: nobody but the touched ones was spoken of
+    open_ = sorted(sha256 for sha256 in suspects if sha256 not in after.opinions)
+    likenesses = engine.learned.shelf(task.kind).likenesses(open_)
+    changed = _changed(
+        task,
+        before,
+        after,
+        [
+            Sight(sha256, pictures[sha256], watch.vectors.get(sha256), likenesses[row])
+            for row, sha256 in enumerate(open_)
+        ],
+    )
     return Effect(
         near_samples=sum(sha256 in changed for sha256 in samples),
         of_samples=len(samples),
         past_verdicts_flipped=sum(sha256 in changed for sha256 in verdicts),
         of_verdicts=len(verdicts),
-        golden_before=golden_of(before),
-        golden_after=golden_of(after),
+        golden_before=before.golden,
+        golden_after=after.golden,
     )
 
 
-def _by_head(before: Knowledge, after: Knowledge, sights: Sequence[Sight]) -> set[str]:
+def _by_head(before: Knowledge, after: Knowledge, vectors: Mapping[str, Rows]) -> set[str]:
     """The pictures to which the head gives another label now; memory may still say the same."""
-    having = [sight for sight in sights if sight.vector is not None]
-    if before.head is after.head or not having:
+    if before.head is after.head or not vectors:
         return set()
-    rows = np.stack([sight.vector for sight in having if sight.vector is not None])
-    labels = [_labels(known.head, rows) for known in (before, after)]
-    return {sight.sha256 for sight, *two in zip(having, *labels, strict=True) if two[0] != two[1]}
+    rows = np.stack(list(vectors.values()))
+    first, then = (_labels(known.head, rows) for known in (before, after))
+    return {s for s, one, other in zip(vectors, first, then, strict=True) if one != other}
 
 
 def _labels(head: Head | None, rows: Rows) -> list[str | None]:
     if head is None:
         return [None] * len(rows)
     return [head.classes[i] for i in head.predict_proba(rows).argmax(axis=1)]
-
-
-def _near(known: Knowledge, touched: Sight, sights: Sequence[Sight]) -> set[str]:
-    """The pictures that memory takes for copies of a touched one."""
-    seen = None if touched.likeness is None else touched.likeness[None]
-    alone = Memory().added([touched.sha256], [touched.phash], seen)
-    return {
-        sight.sha256
-        for sight in sights
-        if alone.near(sight.phash, sight.likeness, rule=known.rule, most=1)
-    }
 
 
 def _changed(
@@ -100,15 +94,7 @@ def _changed(
         for sight, one, other in zip(decided, first, then, strict=True)
         if one.prediction != other.prediction
     }
-    return changed | {one.sha256 for one in rest if one.sha256 not in after.opinions}
-
-
-def golden_of(known: Knowledge) -> Golden | None:
-    """How the head does on its version's frozen held-out pictures."""
-    if known.version is None or known.head is None or known.support is None:
-        return None
-    right, of = golden_right(known.head, known.support)
-    return Golden(right, of)
+    return changed | {sight.sha256 for sight in rest}
 
 
 def described(made: Receipt) -> dict[str, Any]:

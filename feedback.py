@@ -75,12 +75,12 @@ from domain import (
     Taught,
     TeachLimits,
 )
-from effect import described, effect_of, golden_of, restored
+from effect import described, effect_of, restored
 from engine import Engine, open_engine
 from given import Given, Subject, label_of, stored_sight, subject_of, verdict_of
 from models.families import split_of
 from models.knowledge import Knowledge
-from storage.tasks import check_label
+from storage.labels import check_label
 from terminal import print_corrections, print_receipt
 from wire import describe_correction, describe_receipt
 
@@ -159,7 +159,7 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
         before=before,
         after=_answer(task, later, subject.sight),
         learned_ms=learned_ms,
-        effect=effect_of(engine, task, known, later, [row.sha256]),
+        effect=effect_of(engine, task, known, later, [subject.sight]),
         dry_run=dry_run,
     )
     if not dry_run:
@@ -211,7 +211,7 @@ def undo(
         before=before,
         after=_answer(task, later, sight),
         learned_ms=(time.perf_counter() - started) * 1000,
-        effect=effect_of(engine, task, known, later, [row.sha256]),
+        effect=effect_of(engine, task, known, later, [sight]),
         dry_run=dry_run,
         undone=not dry_run,
     )
@@ -247,8 +247,8 @@ def undo_person(
         person=whom,
         ids=tuple(row.id for row in rows),
         labels=dict(Counter(row.label for row in rows)),
-        golden_before=golden_of(known),
-        golden_after=golden_of(later),
+        golden_before=known.golden,
+        golden_after=later.golden,
         dry_run=dry_run,
     )
 
@@ -281,7 +281,10 @@ def erase(engine: Engine, sha256: str) -> Erased:
     NotFound
         Nothing is known of such a picture.
     """
-    return engine.store.erase(sha256)
+    gone = engine.store.erase(sha256)
+    if not (gone.file or gone.vectors or gone.samples or gone.corrections or gone.verdicts):
+        raise NotFound(f"Nothing is known of a picture {sha256}.", sha256=sha256)
+    return gone
 
 
 def _commit(engine: Engine, task: Task, new: NewCorrection, subject: Subject) -> Taught:

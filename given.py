@@ -9,7 +9,7 @@ from domain import UNSURE, Malformed, NotFound, Person, PictureFacts, Task, Unac
 from embeddings.images import Limits, decode
 from embeddings.teaching import store_teaching
 from engine import Engine
-from storage.tasks import clean_label
+from storage.labels import clean_label
 
 LONGEST_NOTE = 2_000
 
@@ -118,7 +118,7 @@ def stored_sight(engine: Engine, task: Task, sha256: str, phash: int) -> Sight:
         sha256,
         phash,
         shelf.vectors([sha256]).get(sha256),
-        shelf.likenesses([sha256]).get(sha256),
+        shelf.likenesses([sha256])[0],
     )
 
 

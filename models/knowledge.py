@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 
-import numpy as np
-
-from domain import Correction, ModelVersion, TaskKind
+from domain import Correction, Golden, ModelVersion, TaskKind
 from models import Head
-from models.adjusted import adjust
-from models.crops import DIM
+from models.adjusted import adjust, golden_right
 from models.current import Answer
 from models.memory import Match, Memory
 from models.near import NearRule, fit_rule
@@ -29,7 +27,7 @@ GROUP = 256
 """Pictures whose vectors and copies' vectors are in memory together."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Knowledge:
     """All that decides an answer of one task at one moment; never changes.
 
@@ -59,6 +57,13 @@ class Knowledge:
     support: Support | None = None
     seq: int = 0
 
+    @cached_property
+    def golden(self) -> Golden | None:
+        """How the head does on its version's frozen held-out pictures."""
+        if self.version is None or self.head is None or self.support is None:
+            return None
+        return Golden(*golden_right(self.head, self.support))
+
     def near(self, phash: int, likeness: Rows | None) -> list[Match]:
         """The remembered pictures that a picture is a copy of, best first."""
         return self.memory.near(phash, likeness, rule=self.rule)
@@ -84,7 +89,8 @@ class Fold:
         self._shelf = shelf
         self._answer = answer
         self._support = support
-        self._products = Products(answer[1], support) if answer and support else None
+        held_to = support is not None and len(support.vectors) > 0
+        self._products = Products(answer[1], support) if answer and support and held_to else None
         self._golden = support.golden_pictures if support else {}
         self._standing = Standing()
         self._opinions: Mapping[str, Opinion] = {}
@@ -170,17 +176,8 @@ class Fold:
         memory = self._memory.removed(gone) if gone else self._memory
         if new:
             phashes = [opinions[sha256].vote.phash for sha256 in new]
-            memory = memory.added(new, phashes, self._likenesses(new))
+            memory = memory.added(new, phashes, self._shelf.likenesses(new))
         self._memory = memory
-
-    def _likenesses(self, sha256s: Sequence[str]) -> Rows:
-        """(n, DIM), zeros where there is none."""
-        known = self._shelf.likenesses(sha256s)
-        rows = np.zeros((len(sha256s), DIM), np.float32)
-        for row, sha256 in enumerate(sha256s):
-            if sha256 in known:
-                rows[row] = known[sha256]
-        return rows
 
     def _teach(self, wanted: Mapping[str, Teaching]) -> None:
         """Bring what heads learn from to what is wanted."""
@@ -222,8 +219,7 @@ class Fold:
         pictures = tuple(islice(self._teachings, n))
         if pictures != self._rule_of:
             phashes = [self._teachings[sha256].vote.phash for sha256 in pictures]
-            known = np.asarray(phashes, np.uint64)
-            self._near = fit_rule(self._kind, self._likenesses(pictures), known)
+            self._near = fit_rule(self._kind, self._shelf.likenesses(pictures), phashes)
             self._rule_of = pictures
         return self._near
 

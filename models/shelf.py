@@ -38,9 +38,10 @@ class Shelf:
         """Of each picture that has a vector: (dim,), as it was embedded."""
         return self._found(self.embedder, sha256s)
 
-    def likenesses(self, sha256s: Sequence[str]) -> dict[str, Rows]:
-        """Of each picture that has one: its likeness, (length,)."""
-        return self._found(self.likeness, sha256s)
+    def likenesses(self, sha256s: Sequence[str]) -> list[Rows | None]:
+        """The likeness of each picture, (length,); None where it has none."""
+        known = self._found(self.likeness, sha256s)
+        return [known.get(sha256) for sha256 in sha256s]
 
     def shown(self, sha256s: Sequence[str]) -> dict[str, Rows]:
         """Of each picture that has a vector: (1 + m, dim), its own first, then its copies'.

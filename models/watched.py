@@ -1,12 +1,22 @@
-"""The vectors of the latest pictures of each task, at hand to tell what learning changes."""
+"""The latest pictures of each task, at hand to tell what learning changes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from domain import Task, TaskKind
+from models.memory import Memory
 from models.shelf import Rows, Shelf
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """Some pictures: vectors (dim,) of those that have one, and all of them by likeness."""
+
+    vectors: Mapping[str, Rows] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
 
 
 class Watched:
@@ -14,22 +24,22 @@ class Watched:
 
     def __init__(self, shelves: Mapping[TaskKind, Shelf]) -> None:
         self._shelves = shelves
-        self._held: dict[int, tuple[dict[str, Rows], dict[str, Rows]]] = {}
+        self._held: dict[int, Watch] = {}
         self._lock = threading.Lock()
 
-    def look(
-        self, task: Task, sha256s: Sequence[str]
-    ) -> tuple[Mapping[str, Rows], Mapping[str, Rows]]:
-        """Vectors (dim,) and likenesses (length,) of those pictures that have some."""
+    def look(self, task: Task, pictures: Mapping[str, int]) -> Watch:
+        """These pictures of a task, given as sha256 and perceptual hash."""
         shelf = self._shelves[task.kind]
         with self._lock:
-            had, alike = self._held.get(task.id, ({}, {}))
-            new = [sha256 for sha256 in sha256s if sha256 not in had]
-            vectors = {**had, **shelf.vectors(new)} if new else had
-            likenesses = {**alike, **shelf.likenesses(new)} if new else alike
-            held = (
-                {s: vectors[s] for s in sha256s if s in vectors},
-                {s: likenesses[s] for s in sha256s if s in likenesses},
-            )
+            had = self._held.get(task.id, Watch())
+            new = [sha256 for sha256 in pictures if sha256 not in had.vectors]
+            gone = [sha256 for sha256 in had.memory if sha256 not in pictures]
+            memory = had.memory.removed(gone) if gone else had.memory
+            if new:
+                memory = memory.added(
+                    new, [pictures[sha256] for sha256 in new], shelf.likenesses(new)
+                )
+            vectors = {**had.vectors, **shelf.vectors(new)} if new else had.vectors
+            held = Watch({s: vectors[s] for s in pictures if s in vectors}, memory)
             self._held[task.id] = held
         return held

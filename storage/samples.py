@@ -251,4 +251,5 @@ def _sample(task: str, row: Row[Any]) -> Sample:
         demo=row.demo,
         phash=row.phash,
         added_at=row.added_at,
+        taught=row.taught,
     )
