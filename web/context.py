@@ -1,13 +1,14 @@
-"""What every view needs: the open engine, and the settings as they are this moment."""
+"""What every view needs: the open engine, the settings of this moment, and who is asking."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 
 from config import Settings
+from domain import Person
 from engine import Engine, live_settings
 
 EXTENSION = "exposr"
@@ -44,3 +45,16 @@ def current_openapi() -> bytes:
 def current_settings() -> Settings:
     """The settings with the changes made while running, of whichever process made them."""
     return live_settings(current_engine())
+
+
+def come_from(person: Person | None) -> None:
+    """Tell this request whose it is; None: nobody who could be named."""
+    g.person = person
+
+
+def current_person() -> Person:
+    """Whose request this is. Only where a key or this machine's user is asked for."""
+    person: Person | None = g.get("person")
+    if person is None:
+        raise AssertionError("a path that needs a person is not open to everybody")
+    return person

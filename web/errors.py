@@ -14,6 +14,7 @@ from domain import (
     Conflict,
     ExposrError,
     FetchRefused,
+    Limited,
     Malformed,
     NotEnoughData,
     NotFound,
@@ -71,6 +72,7 @@ STATUS: dict[type[ExposrError], int] = {
     NotEnoughData: 422,
     FetchRefused: 422,
     BadImage: 422,
+    Limited: 429,
     Unavailable: 503,
 }
 STATUS_OF_REASON: dict[str, int] = {
@@ -132,6 +134,8 @@ def failure(error: ExposrError) -> Response:
     response = answer({"error": describe_briefly(error)}, status_of(error))
     if response.status_code == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="exposr"'
+    if isinstance(error, Limited):
+        response.headers["Retry-After"] = str(error.retry_after)
     if response.status_code == 503:
         response.headers["Retry-After"] = "5"
     return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from hashlib import sha256
 
@@ -13,6 +13,8 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 
 from config import Settings
+from domain import Person
+from web.context import come_from
 from web.errors import Forbidden, Unauthorised
 
 
@@ -57,7 +59,7 @@ def guard(app: Flask, settings: Settings, levels: Mapping[str, Level]) -> None:
             return  # no such path, or a browser asking what it may ask: nothing is given away
         if request.endpoint not in levels:
             raise Forbidden("No access level is declared for this path.")
-        check_key(settings, levels[request.endpoint])
+        come_from(check_key(settings, levels[request.endpoint]))
 
     @app.after_request
     def _harden(response: Response) -> Response:
@@ -127,8 +129,13 @@ def check_origin(settings: Settings) -> None:
         raise Forbidden(f"Origin: got {origin[:80]!r}, allowed: this site, or CORS_ORIGINS")
 
 
-def check_key(settings: Settings, level: Level) -> None:
-    """Ask for a key where the level needs one.
+def check_key(settings: Settings, level: Level) -> Person | None:
+    """Ask for a key where the level needs one, and say whose request it is.
+
+    Returns
+    -------
+    Person or None
+        The holder of the key, else this machine's user. None where anybody may ask.
 
     Raises
     ------
@@ -137,26 +144,31 @@ def check_key(settings: Settings, level: Level) -> None:
     Forbidden
         A known key that may do less than this.
     """
+    if level is Level.PUBLIC:
+        return None
     # a server of the user's own may listen more widely than API_HOST says
     local = settings.loopback and not settings.allowed_hosts and _is_loopback(_client())
     accepted = accepted_keys(settings, level, local=local)
-    if accepted is None:
-        return
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    key = given.strip() if scheme.lower() == "bearer" else ""
-    if not key:
-        raise Unauthorised("This needs a key: send `Authorization: Bearer KEY`.")
-    if _is_one_of(key, accepted):
-        return
-    if _is_one_of(key, (settings.api_key, settings.admin_key)):
-        raise Forbidden(f"This needs the {level.value} key.", level=level.value)
-    raise Unauthorised("The key is not known.")
+    above = accepted_keys(settings, Level.ADMIN, local=local)
+    key = _key_sent()
+    holder = _holder(settings, key)
+    if holder is not None:
+        person = Person(holder, trusted=above is not None and _is_one_of(key, above))
+        if level is Level.ADMIN and not person.trusted:
+            raise Forbidden(f"This needs the {level.value} key.", level=level.value)
+        return person
+    if accepted is None and not (key and level is not Level.READ and _has_keys(settings)):
+        return Person("local", trusted=above is None) if local else None
+    if key:
+        raise Unauthorised("The key is not known.")
+    raise Unauthorised("This needs a key: send `Authorization: Bearer KEY`.")
 
 
 def accepted_keys(settings: Settings, level: Level, *, local: bool) -> tuple[str, ...] | None:
     """The keys that open a level; None where it is open to all.
 
-    For `local` requests a level is open until a key for it is set. The admin key opens every level.
+    For `local` requests a level is open until API_KEY or ADMIN_KEY closes it: the keys of persons
+    say who speaks. The admin key opens every level.
     """
     read, admin = settings.api_key, settings.admin_key
     if level is Level.PUBLIC or (level is Level.READ and settings.public_classify):
@@ -164,7 +176,30 @@ def accepted_keys(settings: Settings, level: Level, *, local: bool) -> tuple[str
     if level is Level.ADMIN:
         own = admin or (read if local else "")
         return (own,) if own or not local else None
-    return (read, admin) if read or not local else None
+    named = tuple(secret for _, secret in settings.feedback_keys)
+    return (read, admin, *named) if read or not local else None
+
+
+def _key_sent() -> str:
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else ""
+
+
+def _keys(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Each key and what its holder is called."""
+    yield "admin", settings.admin_key
+    yield "api", settings.api_key
+    yield from settings.feedback_keys
+
+
+def _has_keys(settings: Settings) -> bool:
+    return any(key for _, key in _keys(settings))
+
+
+def _holder(settings: Settings, given: str) -> str | None:
+    """Whose key this is. It takes the same time whichever is given."""
+    matches = [name for name, key in _keys(settings) if _is_one_of(given, (key,))]
+    return matches[0] if matches else None
 
 
 def _is_one_of(given: str, keys: Iterable[str]) -> bool:

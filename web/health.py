@@ -10,7 +10,7 @@ import numpy as np
 from flask import Response
 from numpy.typing import NDArray
 
-from classify import DEMO_REASON, decide_all
+from classify import DEMO_REASON, Sight, decide_each
 from config import VERSION
 from domain import DEFAULT_TASK, ExposrError, NotFound, Task, TaskKind, Unavailable
 from embeddings import Embedder
@@ -26,6 +26,8 @@ from web.payloads.tasks import task_body
 log = logging.getLogger(__name__)
 
 CANARY_SIDE = 96
+CANARY_NAME = "canary"
+"""In the place of a sha256: nobody can have labelled it."""
 
 
 def health() -> Response:
@@ -108,12 +110,12 @@ def _embed_canary(embedder: Embedder) -> NDArray[np.float32]:
 
 def _problem(engine: Engine, task: Task, vectors: NDArray[np.float32]) -> str | None:
     """Why a task is not answered by its current version; None if it is, or was never taught."""
-    (decision,), version = decide_all(engine, task, engine.embedders[task.kind].id, vectors)
-    if version is None:
-        return None if engine.store.versions.current(task.name) is None else decision.reasons[0]
-    if not abs(sum(decision.probabilities.values()) - 1) < 1e-3:
-        raise Unavailable(f"The version {version.id} gives no probabilities for a known picture.")
-    return engine.learned.problem(task.name)
+    known = engine.learned.knowledge(task)
+    sight = Sight(CANARY_NAME, 0, vectors[0], None)
+    (decision,) = decide_each(task, known, [sight])
+    if not abs(sum(decision.probabilities.values()) - bool(decision.probabilities)) < 1e-3:
+        raise Unavailable("What was learned gives no probabilities for a known picture.")
+    return known.problem
 
 
 def _task_health(engine: Engine, task: Task, problem: str | None) -> TaskHealth:

@@ -12,7 +12,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from domain import Malformed
+from domain import Malformed, Unacceptable
 from web.errors import TooLarge
 
 CHUNK = 64 * 1024
@@ -22,6 +22,8 @@ LONGEST_BOUNDARY = 70
 """RFC 2046, 5.1.1."""
 BOUNDARY_END = 4
 """What may follow a boundary: two hyphens and a line break."""
+LONGEST_TEXT = 16 * 1024
+"""Bytes of a text field; each has a narrower limit of its own further in."""
 HEADERS = 512 * 1024
 """Bytes the decoder may hold back while it looks for the end of a part's headers."""
 
@@ -34,15 +36,26 @@ class Part:
     filename: str | None
     file: IO[bytes]
 
-    def read(self) -> bytes:
-        """The whole content."""
+    def read(self, most: int = -1) -> bytes:
+        """The content, or so many bytes of it."""
         self.file.seek(0)
-        return self.file.read()
+        return self.file.read(most)
 
 
 @contextmanager
-def parts(read: Callable[[int], bytes], *, most: int) -> Iterator[list[Part]]:
+def parts(
+    read: Callable[[int], bytes], *, most: int, folder: str | None = None
+) -> Iterator[list[Part]]:
     """Read this request's multipart body by `read`; its files are gone when the block ends.
+
+    Parameters
+    ----------
+    read
+        Gives so many more bytes of the body, none at its end.
+    most
+        Parts that are accepted.
+    folder
+        Where long parts wait; the system's own folder for such things when left out.
 
     Raises
     ------
@@ -60,7 +73,7 @@ def parts(read: Callable[[int], bytes], *, most: int) -> Iterator[list[Part]]:
     found: list[Part] = []
     try:
         try:
-            _fill(found, decoder, _chunks(read, boundary))
+            _fill(found, decoder, _chunks(read, boundary), folder)
         except ValueError as error:
             raise Malformed(f"The multipart body cannot be read: {error}") from None
         except RequestEntityTooLarge:
@@ -73,13 +86,15 @@ def parts(read: Callable[[int], bytes], *, most: int) -> Iterator[list[Part]]:
             part.file.close()
 
 
-def _fill(found: list[Part], decoder: MultipartDecoder, chunks: Iterable[bytes]) -> None:
+def _fill(
+    found: list[Part], decoder: MultipartDecoder, chunks: Iterable[bytes], folder: str | None
+) -> None:
     for chunk in chunks:
         decoder.receive_data(chunk or None)
         event = decoder.next_event()
         while not isinstance(event, NeedData | Epilogue):
             if isinstance(event, Field | File):
-                found.append(_start(event))
+                found.append(_start(event, folder))
             elif isinstance(event, Data):
                 found[-1].file.write(event.data)
             event = decoder.next_event()
@@ -106,6 +121,34 @@ def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
     return data
 
 
-def _start(event: Field | File) -> Part:
+def _start(event: Field | File, folder: str | None) -> Part:
     filename = event.filename if isinstance(event, File) else None
-    return Part(event.name or "", filename, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)
+    return Part(event.name or "", filename, file)
+
+
+def text_fields(found: Iterable[Part]) -> dict[str, str]:
+    """What the parts of a form say as text, by name.
+
+    Raises
+    ------
+    Malformed
+        One is a file, is there twice, or is not UTF-8.
+    Unacceptable
+        One is longer than any text here is.
+    """
+    texts: dict[str, str] = {}
+    for part in found:
+        name = part.name
+        if part.filename is not None:
+            raise Malformed(f"The part {name!r} is a file; send it as text, without a filename.")
+        if name in texts:
+            raise Malformed(f"There are several parts named {name!r}.")
+        data = part.read(LONGEST_TEXT + 1)
+        if len(data) > LONGEST_TEXT:
+            raise Unacceptable(name, f"over {LONGEST_TEXT} bytes", f"up to {LONGEST_TEXT} bytes")
+        try:
+            texts[name] = data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Malformed(f"The part {name!r} is not UTF-8.") from None
+    return texts

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from config import VERSION
 from web.guard import Level
 from web.payloads import ErrorBody
-from web.route import Route, paths_of
+from web.route import Parameter, Route, paths_of
 
 REFERENCE = "#/components/schemas/{model}"
 TASK_NOTE = "Paths at the root act on the task `authenticity`."
@@ -70,7 +70,8 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
             for name in re.findall(r"<(\w+)>", path)
-        ],
+        ]
+        + [_parameter(parameter) for parameter in route.asks],
         "responses": _responses(route, with_404="<" in path),
     }
     if route.takes:
@@ -82,21 +83,34 @@ def _operation(route: Route, path: str) -> dict[str, Any]:
     return operation
 
 
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    return {
+        "name": parameter.name,
+        "in": parameter.where,
+        "required": False,
+        "description": parameter.description,
+        "schema": dict(parameter.schema),
+    }
+
+
 def _responses(route: Route, *, with_404: bool) -> dict[str, Any]:
     refusals = set(route.refusals) | ({404} if with_404 else set())
     if route.level is not Level.PUBLIC:
         refusals |= {401, 403}
-    responses = {str(route.status): _response(route.status, route.gives)}
+    responses = {
+        str(status): _response(status, route.gives, route.media)
+        for status in (route.status, *route.also)
+    }
     for status in sorted(refusals):
         what = route.gives if status == 503 and route.endpoint == "health" else ErrorBody
         responses[str(status)] = _response(status, what)
     return responses
 
 
-def _response(status: int, what: Any) -> dict[str, Any]:
+def _response(status: int, what: Any, media: str = "application/json") -> dict[str, Any]:
     return {
         "description": HTTPStatus(status).phrase,
-        "content": {"application/json": {"schema": _schema(what)}},
+        "content": {media: {"schema": _schema(what)}},
     }
 
 

@@ -12,12 +12,22 @@ from web.guard import Level
 
 
 @dataclass(frozen=True, slots=True)
+class Parameter:
+    """What may stand in the query, or in a header."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    where: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One path and method.
 
-    `gives` is a payload model or a list of one; None: no JSON, and not in the OpenAPI document.
-    `takes` maps content types to a payload model or a schema. `per_task`: the path is also
-    under `/tasks/<task>`, where it acts on that task.
+    `gives` is a payload model, a list of one or a schema; None: not in the OpenAPI document.
+    `takes` maps content types to a payload model or a schema. `also`: other statuses of what went
+    well. `per_task`: the path is also under `/tasks/<task>`, where it acts on that task.
     """
 
     method: str
@@ -29,6 +39,9 @@ class Route:
     status: int = 200
     refusals: tuple[int, ...] = ()
     per_task: bool = False
+    asks: tuple[Parameter, ...] = ()
+    also: tuple[int, ...] = ()
+    media: str = "application/json"
 
     @property
     def endpoint(self) -> str:

@@ -7,10 +7,49 @@ from typing import Any
 from flask import Flask
 from pydantic import BaseModel
 
-from web import health, pages, settings, tasks, verdicts, versions
+from web import (
+    archives,
+    feedback,
+    health,
+    pages,
+    pictures,
+    review,
+    settings,
+    tasks,
+    verdicts,
+    versions,
+)
 from web.guard import Level
+from web.payloads.archives import (
+    ArchivesBody,
+    ErasedBody,
+    ResetBody,
+    ResetRequest,
+    RestoreRequest,
+    SavedBody,
+)
+from web.payloads.feedback import (
+    BulkRequest,
+    CorrectionsBody,
+    FeedbackRequest,
+    PersonUndoneBody,
+    ReceiptBody,
+    ReceiptsBody,
+    TrainRequest,
+    UndoPersonRequest,
+)
+from web.payloads.review import QuarantineBody
 from web.payloads.service import ConfigBody, ConfigChange, HealthBody
-from web.payloads.tasks import NewTask, StatsBody, TaskBody, TaskDeleted, TasksBody
+from web.payloads.tasks import (
+    LinkRequest,
+    NewTask,
+    StatsBody,
+    TaskBody,
+    TaskDeleted,
+    TasksBody,
+    UnlinkRequest,
+    VariantsBody,
+)
 from web.payloads.verdicts import (
     BatchBody,
     BatchRequest,
@@ -19,11 +58,24 @@ from web.payloads.verdicts import (
     VerdictBody,
 )
 from web.payloads.versions import ModelBody, RunBody, VersionsBody
-from web.route import Route, paths_of
+from web.route import Parameter, Route, paths_of
 
 PICTURE_REFUSALS = (400, 404, 413, 415, 422, 503)
 BODY_REFUSALS = (400, 413, 415, 422)
-
+TEACH_REFUSALS = (*PICTURE_REFUSALS, 409, 429)
+TEXT = {"type": "string"}
+FLAG = {"type": "boolean", "default": False}
+DRY_RUN = Parameter("dry_run", "Show what would change; nothing does.", FLAG)
+ONCE = Parameter(
+    "Idempotency-Key", "Sent again with the same key, nothing is taken in twice.", TEXT, "header"
+)
+COUNT = Parameter("n", "How many.", {"type": "integer", "minimum": 1})
+PAGE = (
+    COUNT,
+    Parameter("before", "Only those before this `seq`.", {"type": "integer", "minimum": 0}),
+    Parameter("person", "Only those of this person.", TEXT),
+    Parameter("sha256", "Only those on this picture.", TEXT),
+)
 
 BINARY = {"type": "string", "format": "binary"}
 ONE_PICTURE: dict[str, type[BaseModel] | dict[str, Any]] = {
@@ -43,6 +95,22 @@ MANY_PICTURES: dict[str, type[BaseModel] | dict[str, Any]] = {
         "properties": {"images": {"type": "array", "items": BINARY, "minItems": 1}},
     },
     "application/json": BatchRequest,
+}
+SAID: dict[str, Any] = {"label": TEXT, "variant_of": TEXT, "note": TEXT, "dry_run": FLAG}
+CORRECTION: dict[str, type[BaseModel] | dict[str, Any]] = {
+    "application/json": FeedbackRequest,
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {"image": BINARY, **SAID, "verdict_id": TEXT},
+    },
+}
+EXAMPLE: dict[str, type[BaseModel] | dict[str, Any]] = {
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["image", "label"],
+        "properties": {"image": BINARY, **SAID},
+    },
+    "application/json": TrainRequest,
 }
 
 ROUTES = (
@@ -85,6 +153,71 @@ ROUTES = (
     ),
     Route(
         "GET", "/stats", tasks.show_stats, Level.READ, StatsBody, refusals=(404,), per_task=True
+    ),
+    Route(
+        "POST", "/feedback", feedback.give_feedback, Level.FEEDBACK, ReceiptBody, CORRECTION,
+        status=201, also=(200,), refusals=TEACH_REFUSALS, per_task=True, asks=(DRY_RUN, ONCE),
+    ),
+    Route(
+        "POST", "/feedback/bulk", feedback.give_feedback_in_bulk, Level.FEEDBACK, ReceiptsBody,
+        {"application/json": BulkRequest}, refusals=(404, *BODY_REFUSALS), per_task=True,
+        asks=(DRY_RUN, ONCE),
+    ),
+    Route(
+        "POST", "/feedback/undo_person", feedback.undo_feedback_of_person, Level.ADMIN,
+        PersonUndoneBody, {"application/json": UndoPersonRequest},
+        refusals=(404, 409, *BODY_REFUSALS), per_task=True, asks=(DRY_RUN,),
+    ),
+    Route(
+        "GET", "/feedback", feedback.list_feedback, Level.FEEDBACK, CorrectionsBody,
+        refusals=(404, 422), per_task=True, asks=PAGE,
+    ),
+    Route(
+        "GET", "/feedback/<correction_id>", feedback.show_receipt, Level.FEEDBACK, ReceiptBody,
+        refusals=(404,), per_task=True,
+    ),
+    Route(
+        "DELETE", "/feedback/<correction_id>", feedback.undo_feedback, Level.FEEDBACK, ReceiptBody,
+        refusals=(404, 409, 422), per_task=True, asks=(DRY_RUN,),
+    ),
+    Route(
+        "POST", "/tasks/<task>/train", feedback.train, Level.FEEDBACK, ReceiptBody, EXAMPLE,
+        status=201, also=(200,), refusals=TEACH_REFUSALS, asks=(DRY_RUN, ONCE),
+    ),
+    Route(
+        "POST", "/link_variants", tasks.link_variants, Level.FEEDBACK, VariantsBody,
+        {"application/json": LinkRequest}, refusals=(404, 409, 429, *BODY_REFUSALS), per_task=True,
+    ),
+    Route(
+        "POST", "/unlink_variants", tasks.unlink_variants, Level.ADMIN, VariantsBody,
+        {"application/json": UnlinkRequest}, refusals=(404, 409, *BODY_REFUSALS), per_task=True,
+    ),
+    Route(
+        "GET", "/quarantine", review.show_quarantine, Level.FEEDBACK, QuarantineBody,
+        refusals=(404, 422), per_task=True, asks=(COUNT,),
+    ),
+    Route(
+        "GET", "/pictures/<sha256>", pictures.show_picture, Level.READ, BINARY,
+        refusals=(404,), media="image/*",
+    ),
+    Route(
+        "DELETE", "/pictures/<sha256>", pictures.erase_picture, Level.ADMIN, ErasedBody,
+        refusals=(404,),
+    ),
+    Route(
+        "POST", "/save", archives.save, Level.FEEDBACK, SavedBody, refusals=(404,), per_task=True
+    ),
+    Route(
+        "POST", "/reset", archives.reset, Level.ADMIN, ResetBody,
+        {"application/json": ResetRequest}, refusals=(404, *BODY_REFUSALS), per_task=True,
+    ),
+    Route(
+        "GET", "/archives", archives.list_archives, Level.READ, ArchivesBody,
+        refusals=(404,), per_task=True,
+    ),
+    Route(
+        "POST", "/restore", archives.restore, Level.ADMIN, TaskBody,
+        {"application/json": RestoreRequest}, refusals=(404, 409, *BODY_REFUSALS), per_task=True,
     ),
     Route("GET", "/config", settings.show_config, Level.READ, ConfigBody),
     Route(

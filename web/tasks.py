@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from flask import Response
 
-from domain import DEFAULT_TASK, NotFound, Task, Unacceptable
+from domain import DEFAULT_TASK, Limited, NotFound, Task, Unacceptable
 from web.answers import answer
 from web.bodies import checked, read_json
-from web.context import current_engine
-from web.payloads.tasks import NewTask, TaskDeleted, TasksBody, stats_body, task_body
+from web.context import current_engine, current_person
+from web.errors import Forbidden
+from web.payloads.tasks import (
+    LinkRequest,
+    NewTask,
+    TaskDeleted,
+    TasksBody,
+    UnlinkRequest,
+    canonical,
+    stats_body,
+    task_body,
+    variants_body,
+)
+
+DAY_SECONDS = 86_400
 
 
 def known_task(name: str) -> Task:
@@ -21,9 +35,20 @@ def known_task(name: str) -> Task:
     NotFound
         There is none, or there can be none.
     """
+    return current_engine().store.tasks.get(task_name(name))
+
+
+def task_name(name: str) -> str:
+    """A name that a task may have, now or once.
+
+    Raises
+    ------
+    NotFound
+        There can be none of that name.
+    """
     if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
         raise NotFound("There is no task of that name.")
-    return current_engine().store.tasks.get(name)
+    return name
 
 
 def list_tasks() -> Response:
@@ -62,3 +87,41 @@ def delete_task(task: str) -> Response:
 def show_stats(task: str = DEFAULT_TASK) -> Response:
     """What a task knows and was asked, in numbers."""
     return answer(stats_body(current_engine(), known_task(task)))
+
+
+def link_variants(task: str = DEFAULT_TASK) -> Response:
+    """Let another form count as a label, from now on and for all that was taught.
+
+    A form that is a label already is linked only by whoever may do what the admin key opens.
+    """
+    before = known_task(task)
+    label, variant = checked(LinkRequest, read_json()).pair
+    engine = current_engine()
+    if not current_person().trusted:
+        _check_link(before, variant, engine.settings.feedback_new_labels)
+    after = engine.store.tasks.link(task, label, variant)
+    return answer(variants_body(after, canonical(after, _one_form(label))))
+
+
+def _check_link(task: Task, variant: str, most: int) -> None:
+    if _one_form(variant) in task.labels:
+        raise Forbidden(f"{variant} is a label of its own; linking it needs the admin key.")
+    if len(task.variants) >= most:
+        raise Limited(
+            f"{task.name} has {len(task.variants)} variants; more need the admin key",
+            retry_after=DAY_SECONDS,
+            variants=len(task.variants),
+        )
+
+
+def unlink_variants(task: str = DEFAULT_TASK) -> Response:
+    """Let a form stand for itself again, with all that was taught under its name."""
+    before = known_task(task)
+    variant = checked(UnlinkRequest, read_json()).variant
+    after = current_engine().store.tasks.unlink(task, variant)
+    return answer(variants_body(after, canonical(before, _one_form(variant))))
+
+
+def _one_form(label: str) -> str:
+    """A label as it is stored; one that cannot be stored is refused there."""
+    return unicodedata.normalize("NFC", label).strip()

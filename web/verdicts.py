@@ -60,8 +60,9 @@ def classify_url(task: str = DEFAULT_TASK) -> Response:
 
 def _verdict(task: str, data: bytes) -> Response:
     engine = current_engine()
-    picture, ms = open_picture(data, Limits.of(engine.settings))
-    (verdict,) = classify(engine, task, [picture], decode_ms=[ms])
+    opened = open_picture(data, Limits.of(engine.settings))
+    files = [data] if engine.settings.keep_pictures else ()
+    (verdict,) = classify(engine, task, [opened.picture], decode_ms=[opened.ms], files=files)
     return answer(verdict_document(engine, verdict))
 
 
@@ -119,7 +120,7 @@ def _answer_each(engine: Engine, task: str, sources: Iterable[Source]) -> list[d
         verdict_document(engine, found)
         if isinstance(found, Verdict)
         else {"error": describe_briefly(found)}
-        for found in classify_each(engine, task, sources)
+        for found in classify_each(engine, task, sources, keep=engine.settings.keep_pictures)
     ]
 
 

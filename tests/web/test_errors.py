@@ -18,6 +18,7 @@ from domain import (
     Conflict,
     ExposrError,
     FetchRefused,
+    Limited,
     Malformed,
     NotEnoughData,
     NotFound,
@@ -76,6 +77,7 @@ def test_every_error_of_the_domain_has_a_status() -> None:
         (BadImage(BadImageReason.TOO_LARGE, "m"), 413, "bad_image"),
         (BadImage(BadImageReason.TOO_MANY_PIXELS, "m"), 413, "bad_image"),
         (BadImage(BadImageReason.UNSUPPORTED_FORMAT, "m"), 415, "bad_image"),
+        (Limited("m", retry_after=7), 429, "limited"),
         (Unavailable("m"), 503, "unavailable"),
     ],
 )
@@ -83,7 +85,7 @@ def test_status_of_each_error(failing: Failing, error: ExposrError, status: int,
     assert status_of(error) == status
     response = failing.ask(error).get("/fail")
     assert (response.status_code, error_of(response)["code"]) == (status, code)
-    assert ("Retry-After" in response.headers) == (status == 503)
+    assert response.headers.get("Retry-After") == {429: "7", 503: "5"}.get(status)
 
 
 def test_unexpected_failure_shows_no_trace_and_names_its_log_line(

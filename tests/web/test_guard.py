@@ -48,10 +48,27 @@ def test_what_changes_models_tasks_and_settings_needs_the_admin_key() -> None:
         "predict": Level.READ,
         "classify_url": Level.READ,
         "batch_classify": Level.READ,
+        "give_feedback": Level.FEEDBACK,
+        "give_feedback_in_bulk": Level.FEEDBACK,
+        "train": Level.FEEDBACK,
+        "undo_feedback": Level.FEEDBACK,
+        "link_variants": Level.FEEDBACK,
         "create_task": Level.FEEDBACK,
+        "save": Level.FEEDBACK,
+        "undo_feedback_of_person": Level.ADMIN,
+        "unlink_variants": Level.ADMIN,
+        "erase_picture": Level.ADMIN,
+        "reset": Level.ADMIN,
+        "restore": Level.ADMIN,
         "change_config": Level.ADMIN,
         "delete_task": Level.ADMIN,
     }
+
+
+def test_what_others_sent_and_said_is_not_public_with_public_classify() -> None:
+    """Whoever knows a picture's sha256 has it already; nobody else is told it without a key."""
+    shown = {r.endpoint for r in ROUTES if r.method == "GET" and r.level is Level.FEEDBACK}
+    assert shown == {"list_feedback", "show_receipt", "show_quarantine"}
 
 
 # (settings, level) -> keys that open it; None: open to all

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Self
 
-from pydantic import Field, StrictBool, StrictStr
+from pydantic import Field, StrictBool, StrictStr, model_validator
 
 from domain import ModelVersion, Task, TaskKind
 from engine import Engine
 from web.payloads import Payload
+
+LAST_CORRECTIONS = 100
 
 
 class NewTask(Payload):
@@ -57,6 +60,43 @@ class TaskDeleted(Payload):
     deleted: bool
 
 
+class LinkRequest(Payload):
+    """A label and another form of it. `char1` and `char2` are other names of the two."""
+
+    label: StrictStr | None = Field(None, examples=["ಅ"])
+    variant: StrictStr | None = Field(None, examples=["ಅ (looped)"])
+    char1: StrictStr | None = None
+    char2: StrictStr | None = None
+
+    @model_validator(mode="after")
+    def _one_pair(self) -> Self:
+        pairs = ((self.label, self.variant), (self.char1, self.char2))
+        if sorted(sum(one is not None for one in pair) for pair in pairs) != [0, 2]:
+            raise ValueError("allowed: `label` and `variant`, or `char1` and `char2`")
+        return self
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The label and its other form."""
+        if self.label is not None and self.variant is not None:
+            return self.label, self.variant
+        return str(self.char1), str(self.char2)
+
+
+class UnlinkRequest(Payload):
+    """A form that shall stand for itself again."""
+
+    variant: StrictStr = Field(examples=["ಅ (looped)"])
+
+
+class VariantsBody(Payload):
+    """A label and the forms that count as it."""
+
+    task: str
+    label: str
+    variants: list[str]
+
+
 class SampleCounts(Payload):
     """How many labelled pictures, by label and by source."""
 
@@ -72,6 +112,13 @@ class MemoryStats(Payload):
     bytes: int
 
 
+class QueueSizes(Payload):
+    """How much waits for somebody to look at it."""
+
+    conflict: int = Field(description="Pictures about which people differ.")
+    quarantine: int = Field(description="Pictures that were offered and not kept.")
+
+
 class StatsBody(Payload):
     """What a task knows and was asked."""
 
@@ -80,11 +127,19 @@ class StatsBody(Payload):
     demo_samples: SampleCounts
     vectors: int = Field(description="Stored by the embedder in use, for all tasks together.")
     quarantined: int
-    corrections: int
+    corrections: int = Field(description="Rows of the log, those taken back included.")
+    corrected: int = Field(description="Pictures of which people say something now.")
+    taught: dict[str, int] = Field(
+        description="By label, the pictures that what answers learned from beside its version."
+    )
     verdicts: int
     memory: MemoryStats
-    accuracy_last_corrections: float | None
-    queues: dict[str, int]
+    accuracy_last_corrections: float | None = Field(
+        description="Share of the last corrections that said what had been answered before; "
+        "null where nobody corrected anything."
+    )
+    last_corrections: int = Field(description="How many corrections that share is of.")
+    queues: QueueSizes
 
 
 def task_body(engine: Engine, task: Task) -> TaskBody:
@@ -107,20 +162,40 @@ def task_body(engine: Engine, task: Task) -> TaskBody:
 
 
 def stats_body(engine: Engine, task: Task) -> StatsBody:
-    """What the store counts for a task."""
-    store = engine.store
+    """What the store counts for a task, and what this process remembers of it."""
+    store, known = engine.store, engine.learned.knowledge(task)
+    last = store.corrections.last_befores(task.name, LAST_CORRECTIONS)
+    right = sum(canonical(task, before) == canonical(task, label) for before, label in last)
+    quarantined = store.samples.count_quarantined(task.name)
     return StatsBody(
         task=task.name,
         samples=_counts(store.samples.counts(task.name)),
         demo_samples=_counts(store.samples.counts(task.name, demo=True)),
         vectors=store.vectors.count(engine.embedders[task.kind].id),
-        quarantined=len(store.samples.quarantined(task.name)),
+        quarantined=quarantined,
         corrections=store.corrections.count(task.name),
+        corrected=len(known.opinions),
+        taught=dict(known.taught),
         verdicts=store.verdicts.count(task.name),
-        memory=MemoryStats(size=0, bytes=0),
-        accuracy_last_corrections=None,
-        queues={},
+        memory=MemoryStats(size=len(known.memory), bytes=known.memory.nbytes),
+        accuracy_last_corrections=right / len(last) if last else None,
+        last_corrections=len(last),
+        queues=QueueSizes(
+            conflict=sum(opinion.disputed for opinion in known.opinions.values()),
+            quarantine=quarantined,
+        ),
     )
+
+
+def variants_body(task: Task, label: str) -> VariantsBody:
+    """A label of the task, with its other forms."""
+    variants = sorted(form for form, of in task.variants.items() if of == label)
+    return VariantsBody(task=task.name, label=label, variants=variants)
+
+
+def canonical(task: Task, label: str) -> str:
+    """The label that this one counts as."""
+    return task.variants.get(label, label)
 
 
 def _counts(rows: list[tuple[str, str, int]]) -> SampleCounts:
