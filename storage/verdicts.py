@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Column, Connection, Row, func, insert, select
 
 from domain import Evidence, Nearest, NotFound, PictureFacts, Verdict, VerdictSource
 from storage import schema
@@ -63,20 +63,19 @@ class Verdicts:
         Looks at most at `REPEATS` times as many verdicts, so a picture that is asked about over
         and over may leave fewer than `limit`.
         """
+        with self._database.reading() as connection:
+            latest = _latest(connection, task, schema.verdicts.c.prediction, limit)
+        return list(latest.items())
+
+    def latest(self, task: str, limit: int) -> list[Verdict]:
+        """The latest verdict on each of the latest pictures, newest first; as `recent` looks."""
         verdicts = schema.verdicts.c
         with self._database.reading() as connection:
-            found = (
-                select(verdicts.sha256, verdicts.prediction)
-                .where(verdicts.task_id == task_id_of(connection, task))
-                .order_by(verdicts.created_at.desc(), verdicts.id.desc())
-                .limit(limit * REPEATS)
-            )
-            latest: dict[str, str] = {}
-            for sha256, prediction in connection.execute(found.execution_options(yield_per=500)):
-                if len(latest) == limit:
-                    break
-                latest.setdefault(sha256, prediction)
-        return list(latest.items())
+            ids = list(_latest(connection, task, verdicts.id, limit).values())
+            found = select(schema.verdicts, schema.tasks.c.name).join(schema.tasks)
+            these = found.where(self._database.among(verdicts.id, ids))
+            known = {row.id: _verdict(row) for row in connection.execute(these)}
+        return [known[verdict_id] for verdict_id in ids]
 
     def count(self, task: str) -> int:
         """How many verdicts a task has given."""
@@ -85,6 +84,23 @@ class Verdicts:
             task_id = task_id_of(connection, task)
             counted = select(func.count()).where(verdicts.task_id == task_id)
             return connection.execute(counted).scalar_one()
+
+
+def _latest(connection: Connection, task: str, column: Column[str], limit: int) -> dict[str, str]:
+    """A column of the latest verdict on each of the latest pictures, by sha256, newest first."""
+    verdicts = schema.verdicts.c
+    found = (
+        select(verdicts.sha256, column)
+        .where(verdicts.task_id == task_id_of(connection, task))
+        .order_by(verdicts.created_at.desc(), verdicts.id.desc())
+        .limit(limit * REPEATS)
+    )
+    latest: dict[str, str] = {}
+    for sha256, value in connection.execute(found.execution_options(yield_per=500)):
+        if len(latest) == limit:
+            break
+        latest.setdefault(sha256, value)
+    return latest
 
 
 def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:

@@ -10,7 +10,18 @@ import pytest
 
 from domain import Conflict, NotFound, Task, TaskKind, Unacceptable
 from storage import State, Store
-from tests.contracts.stores import NOON, WRITINGS, facts, in_utc, new, run, teach, verdict, version
+from tests.contracts.stores import (
+    NOON,
+    WRITINGS,
+    facts,
+    in_utc,
+    new,
+    run,
+    sha,
+    teach,
+    verdict,
+    version,
+)
 
 UNKNOWN = ("none", "a\0b", "\ud800", "x" * 5000)
 
@@ -359,6 +370,33 @@ def test_verdicts_are_counted_by_task(any_store: Store) -> None:
     any_store.verdicts.add_many([])
     assert any_store.verdicts.count("authenticity") == 2
     assert any_store.verdicts.count("smile") == 1
+
+
+def test_recent_pictures_come_newest_first_with_their_latest_answer(any_store: Store) -> None:
+    any_store.tasks.create("smile", TaskKind.PHOTO, open=True)
+    given = [("a", "a", "ai"), ("b", "b", "ai"), ("c", "a", "real"), ("d", "d", "unsure")]
+    for hour, (name, picture, prediction) in enumerate(given):
+        at = NOON + timedelta(hours=hour)
+        answer = verdict(name, picture=facts(picture), prediction=prediction, created_at=at)
+        any_store.verdicts.add(answer)
+    any_store.verdicts.add(verdict("e", "smile", created_at=NOON + timedelta(days=1)))
+    recent = any_store.verdicts.recent
+    assert recent("authenticity", 9) == [(sha("d"), "unsure"), (sha("a"), "real"), (sha("b"), "ai")]
+    assert recent("authenticity", 2) == [(sha("d"), "unsure"), (sha("a"), "real")]
+    assert recent("authenticity", 0) == []
+
+
+def test_one_picture_asked_about_without_end_hides_few_others(any_store: Store) -> None:
+    at = NOON + timedelta(hours=1)
+    any_store.verdicts.add(verdict("other"))
+    any_store.verdicts.add_many(
+        [verdict(f"same {i}", picture=facts("same"), created_at=at) for i in range(41)]
+    )
+    assert any_store.verdicts.recent("authenticity", 2) == [(sha("same"), "ai")]
+    assert [name for name, _ in any_store.verdicts.recent("authenticity", 3)] == [
+        sha("same"),
+        sha("other"),
+    ]
 
 
 def test_unknown_verdict_is_not_found(any_store: Store) -> None:

@@ -10,9 +10,19 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from domain import NewSample, NotFound, Sample, Split, TaskKind, Unacceptable, Unavailable
+from domain import (
+    NewCorrection,
+    NewSample,
+    NotFound,
+    Person,
+    Sample,
+    Split,
+    TaskKind,
+    Unacceptable,
+    Unavailable,
+)
 from storage import Store
-from tests.contracts.stores import WRITINGS, facts, new, sha
+from tests.contracts.stores import WRITINGS, facts, new, sha, teach
 
 TASK = "authenticity"
 
@@ -203,6 +213,128 @@ def test_threads_that_add_the_same_pictures_keep_each_once(any_store: Store) -> 
     assert sorted(kept, key=lambda s: s.id) == any_store.samples.all(TASK)
 
 
+def test_a_sample_is_found_by_its_number(any_store: Store) -> None:
+    any_store.tasks.create("smile", TaskKind.PHOTO, ("ai", "x"), open=False)
+    kept = any_store.samples.add(TASK, facts("a"), new())
+    other = any_store.samples.add("smile", facts("a"), new())
+    assert kept is not None
+    assert other is not None
+    assert any_store.samples.by_id(TASK, kept.id) == kept
+    for number in (other.id, 0, -1, 2**31, 2**80):
+        with pytest.raises(NotFound):
+            any_store.samples.by_id(TASK, number)
+
+
+def test_after_gives_what_came_since(any_store: Store) -> None:
+    for name in ("a", "b", "demo", "c", "bad"):
+        any_store.samples.add(TASK, facts(name), new(demo=name == "demo"))
+    any_store.samples.quarantine_sample(TASK, sha("bad"), "corrupt", "bit rot")
+    first, *rest = any_store.samples.all(TASK)
+    assert any_store.samples.after(TASK, first.id) == rest
+    assert any_store.samples.after(TASK, rest[-1].id) == any_store.samples.after(TASK, 2**80) == []
+    assert [s.sha256 for s in any_store.samples.after(TASK, 0, demo=True)] == [sha("demo")]
+
+
+# --- samples that corrections brought ---
+
+
+def names(store: Store) -> list[str]:
+    return [sample.sha256 for sample in store.samples.all(TASK)]
+
+
+def test_corrected_picture_becomes_a_sample_with_the_label_given(any_store: Store) -> None:
+    said = NewCorrection(sha("a"), "real", Person("me", True))
+    kept = new("ai", source="feedback", family=sha("f"), split=Split.TEST, author="me")
+    any_store.corrections.teach(TASK, said, facts("a", phash=2**64 - 1), kept)
+    (sample,) = any_store.samples.all(TASK)
+    assert (sample.sha256, sample.label, sample.source, sample.family, sample.split) == (
+        sha("a"),
+        "real",
+        "feedback",
+        sha("f"),
+        Split.TEST,
+    )
+    assert (sample.phash, sample.demo, sample.author) == (2**64 - 1, False, "me")
+    assert any_store.samples.get(TASK, sha("a")) == sample
+    assert any_store.samples.by_id(TASK, sample.id) == sample
+    assert any_store.samples.counts(TASK) == [("real", "feedback", 1)]
+    assert any_store.samples.missing_vectors(TASK, "e") == [sha("a")]
+
+
+def test_picture_that_is_not_to_be_kept_is_no_sample(any_store: Store) -> None:
+    said = NewCorrection(sha("a"), "real", Person("me", True))
+    row = any_store.corrections.teach(TASK, said, facts("a", phash=5), None).correction
+    assert names(any_store) == []
+    assert any_store.corrections.get(TASK, row.id).phash == 5
+
+
+def test_taught_sample_is_there_as_long_as_a_correction_stands(any_store: Store) -> None:
+    samples = any_store.samples
+    first, second = teach(any_store, "a"), teach(any_store, "a")
+    (sample,) = samples.all(TASK)
+    any_store.corrections.undo(TASK, [first.id], "me", True)
+    assert samples.all(TASK) == [sample]
+    any_store.corrections.undo(TASK, [second.id], "me", True)
+    assert samples.all(TASK) == samples.after(TASK, 0) == samples.counts(TASK) == []
+    assert samples.missing_vectors(TASK, "e") == []
+    assert samples.get(TASK, sha("a")) is None
+    with pytest.raises(NotFound):
+        samples.by_id(TASK, sample.id)
+    teach(any_store, "a")
+    assert samples.all(TASK) == [sample]
+
+
+def test_taught_sample_has_the_label_that_stands(any_store: Store) -> None:
+    def label() -> str:
+        return any_store.samples.all(TASK)[0].label
+
+    teach(any_store, "a", "ai", "ann")
+    second = teach(any_store, "a", "real", "bob")
+    third = teach(any_store, "a", "ai", "cem")
+    any_store.corrections.undo(TASK, [third.id], "me", True)
+    assert label() == "real"
+    any_store.corrections.undo(TASK, [second.id], "me", True)
+    assert label() == "ai"
+
+
+def test_sample_of_a_folder_keeps_its_label_and_stays_after_an_undo(any_store: Store) -> None:
+    mine = any_store.samples.add(TASK, facts("a"), new("ai"))
+    row = teach(any_store, "a", "real")
+    assert any_store.samples.all(TASK) == [mine]
+    any_store.corrections.undo(TASK, [row.id], "me", True)
+    assert any_store.samples.all(TASK) == [mine]
+
+
+def test_picture_of_a_folder_takes_the_place_of_a_taught_one(any_store: Store) -> None:
+    row = teach(any_store, "a", "real")
+    mine = any_store.samples.add(TASK, facts("a"), new("ai"))
+    assert any_store.samples.all(TASK) == [mine]
+    any_store.corrections.undo(TASK, [row.id], "me", True)
+    assert any_store.samples.all(TASK) == [mine]
+
+
+def test_demonstration_takes_the_place_only_of_what_nobody_holds_up(any_store: Store) -> None:
+    row = teach(any_store, "a", "real")
+    assert any_store.samples.add(TASK, facts("a"), new(demo=True)) is None
+    any_store.corrections.undo(TASK, [row.id], "me", True)
+    assert any_store.samples.add(TASK, facts("a"), new(demo=True)) is not None
+    assert names(any_store) == []
+
+
+def test_corrected_picture_of_the_demonstration_stays_there(any_store: Store) -> None:
+    demo = any_store.samples.add(TASK, facts("a"), new(demo=True))
+    teach(any_store, "a", "real")
+    assert any_store.samples.all(TASK, demo=True) == [demo]
+    assert names(any_store) == []
+
+
+def test_picture_put_aside_as_unreadable_comes_back_when_it_is_taught(any_store: Store) -> None:
+    any_store.samples.add(TASK, facts("a"), new("real"))
+    any_store.samples.quarantine_sample(TASK, sha("a"), "corrupt", "bit rot")
+    teach(any_store, "a", "real")
+    assert names(any_store) == [sha("a")]
+
+
 # --- what still needs a vector ---
 
 
@@ -263,6 +395,7 @@ def test_quarantined_sample_is_gone_from_the_task_but_not_forgotten(any_store: S
     assert any_store.samples.counts(TASK) == [("real", "webmix", 1)]
     assert any_store.samples.missing_vectors(TASK, "e") == [sha("b")]
     (row,) = any_store.samples.quarantined(TASK)
+    assert any_store.samples.count_quarantined(TASK) == 1
     assert (row.sha256, row.reason, row.message, row.source) == (
         sha("a"),
         "corrupt",

@@ -132,3 +132,88 @@ def test_threads_that_put_the_same_bytes_agree(blobs: Blobs, folder: Path) -> No
 def test_others_may_read_a_picture_file_but_not_change_it(blobs: Blobs) -> None:
     blobs.put(DATA)
     assert stat.S_IMODE(blobs.path(SHA256).stat().st_mode) == 0o644
+
+
+# --- what need not outlive a power cut ---
+
+
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files and folders brought to the disk from now on, in order."""
+    order: list[str] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        order.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return order
+
+
+def test_what_need_not_be_durable_waits_for_no_disk(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = synced(monkeypatch)
+    assert blobs.put(DATA, durable=False) == SHA256
+    assert blobs.put(DATA, durable=False) == SHA256
+    assert order == []
+    assert blobs.get(SHA256) == DATA
+    assert files(folder) == [f"{SHA256[:2]}/{SHA256[2:4]}/{SHA256}"]
+
+
+def test_what_becomes_durable_later_is_brought_to_the_disk_then(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put(DATA, durable=False)
+    order = synced(monkeypatch)
+    blobs.put(DATA)
+    file = blobs.path(SHA256)
+    assert {file, file.parent, file.parent.parent, folder, folder.parent} <= set(map(Path, order))
+
+
+# --- removing ---
+
+
+def test_removed_bytes_are_gone_and_the_disk_knows(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = blobs.put(b"other")
+    blobs.put(DATA)
+    order = synced(monkeypatch)
+    assert blobs.remove(SHA256)
+    assert order == [str(blobs.path(SHA256).parent)]
+    assert not blobs.exists(SHA256)
+    assert not blobs.remove(SHA256)
+    assert blobs.get(other) == b"other"
+    assert blobs.put(DATA) == SHA256
+
+
+def test_removing_takes_along_what_a_killed_process_left(blobs: Blobs, folder: Path) -> None:
+    blobs.put(DATA)
+    half = blobs.path(SHA256).with_name(f".{SHA256}.abc123")
+    half.write_bytes(DATA[:3])
+    blobs.remove(SHA256)
+    assert files(folder) == []
+
+
+def test_a_write_is_named_after_its_bytes(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that removing them finds what a killed process left."""
+    seen: list[list[str]] = []
+    replace = os.replace
+
+    def noted(source: str, target: Path) -> None:
+        seen.append(files(folder))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", noted)
+    blobs.put(DATA)
+    ((name,),) = seen
+    assert Path(name).name.startswith(f".{SHA256}.")
+
+
+def test_what_is_no_sha256_removes_nothing(blobs: Blobs, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("x")
+    with pytest.raises(NotFound):
+        blobs.remove("../kept")
