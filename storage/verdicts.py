@@ -75,7 +75,8 @@ class Verdicts:
             found = select(schema.verdicts, schema.tasks.c.name).join(schema.tasks)
             these = found.where(self._database.among(verdicts.id, ids))
             known = {row.id: _verdict(row) for row in connection.execute(these)}
-        return [known[verdict_id] for verdict_id in ids]
+        # one may be erased between the two questions
+        return [known[verdict_id] for verdict_id in ids if verdict_id in known]
 
     def count(self, task: str) -> int:
         """How many verdicts a task has given."""
@@ -96,10 +97,11 @@ def _latest(connection: Connection, task: str, column: Column[str], limit: int) 
         .limit(limit * REPEATS)
     )
     latest: dict[str, str] = {}
-    for sha256, value in connection.execute(found.execution_options(yield_per=500)):
-        if len(latest) == limit:
-            break
-        latest.setdefault(sha256, value)
+    with connection.execute(found.execution_options(yield_per=500)) as rows:
+        for sha256, value in rows:
+            latest.setdefault(sha256, value)
+            if len(latest) == limit:
+                break
     return latest
 
 

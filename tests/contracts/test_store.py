@@ -134,6 +134,7 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.verdicts.add(verdict("x", name)),
         lambda: s.verdicts.count(name),
         lambda: s.verdicts.recent(name, 3),
+        lambda: s.verdicts.latest(name, 3),
         lambda: s.runs.add(run("r", task=name)),
         lambda: s.runs.all(name),
     ):
@@ -384,6 +385,9 @@ def test_recent_pictures_come_newest_first_with_their_latest_answer(any_store: S
     assert recent("authenticity", 9) == [(sha("d"), "unsure"), (sha("a"), "real"), (sha("b"), "ai")]
     assert recent("authenticity", 2) == [(sha("d"), "unsure"), (sha("a"), "real")]
     assert recent("authenticity", 0) == []
+    latest = any_store.verdicts.latest
+    assert latest("authenticity", 9) == [any_store.verdicts.get(name) for name in "dcb"]
+    assert latest("authenticity", 1) == [any_store.verdicts.get("d")]
 
 
 def test_one_picture_asked_about_without_end_hides_few_others(any_store: Store) -> None:
