@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from domain import TaskKind
-from embeddings.builtin import Builtin
+from embeddings.builtin import Builtin, augment
 from embeddings.images import Picture, decode
-from embeddings.teaching import copies_id, copies_of, load_copies, store_teaching
+from embeddings.teaching import RECIPE, copies_id, copies_of, load_copies, store_teaching
 from storage import Store
 from tests.pictures import encode, photo
 
@@ -127,3 +127,19 @@ def test_many_pictures_are_asked_for_in_few_queries() -> None:
     assert len(loaded) == 700
     assert loaded[f"{3:064x}"].shape == (8, 3)
     assert len(asked) <= 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipe", "expected"),
+    [
+        (TaskKind.PHOTO, 1, [120.5, 121.9, 120.8]),
+        (TaskKind.DRAWING, 1, [122.6, 121.5, 121.3]),
+    ],
+)
+def test_copies_made_otherwise_need_another_recipe(
+    kind: TaskKind, recipe: int, expected: list[float]
+) -> None:
+    """Whoever changes this test for other copies changes RECIPE too: stored ones would mix."""
+    copies = augment(photo(5, 200, 150), kind, 7)
+    assert recipe == RECIPE
+    assert [float(copy[:40].mean()) for copy in copies[:3]] == pytest.approx(expected, abs=0.3)
