@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from models.exact import quantised
+
 WAVES = 22
 """How many waves a side a likeness has; `embeddings/likeness.py` says what they are."""
 ONE_SIDED = (0.0, 0.05)
@@ -135,8 +137,3 @@ class Asked:
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     sizes = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), LEAST)
     return np.asarray(rows / sizes, np.float32)
-
-
-def quantised(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Round to multiples of 2^-11, of which float32 products of unit vectors are exact."""
-    return np.asarray(np.rint(vectors * np.float32(2048)) / np.float32(2048), np.float32)

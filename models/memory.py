@@ -10,7 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.crops import DIM, Asked, lengths, quantised
+from models.crops import DIM, Asked, lengths
+from models.exact import quantised
 from models.near import NearRule, fit_rule
 
 __all__ = ["Match", "Memory", "NearRule", "fit_rule"]

@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import TaskKind
-from models.crops import Asked, lengths, quantised
+from models.crops import Asked, lengths
+from models.exact import quantised
 
-LIKE = 0.85
-"""The least likeness of a copy."""
+LIKE = {TaskKind.PHOTO: 0.85, TaskKind.AUTHENTICITY: 0.85, TaskKind.DRAWING: 0.87}
+"""The least likeness of a copy.
+
+Measured on 100 copies of a kind and 500 remembered pictures: 95 % or more of re-encoded, scaled
+and cut copies of photographs, faces and letters reach it. The nearest unlike photograph or face
+came to 0.8, and of unlike pairs of letters one in 30,000, both always the same letter, to 0.87.
+"""
 MOST_LIKE = 0.93
 """No task asks for more: one in twenty of copies cut by 5 % a side would be missed."""
 FEW = 16
@@ -22,7 +28,7 @@ LOOKED_AT = 256
 """Of how many pictures the nearest others are looked up."""
 SHARE = 0.99
 """Of unlike pictures, how many must stay below the threshold, by `MARGIN`."""
-MARGIN = 0.02
+MARGIN = 0.03
 BITS = {TaskKind.PHOTO: 8, TaskKind.AUTHENTICITY: 8, TaskKind.DRAWING: 2}
 """In how many of 64 bits the hash of a copy may differ where there is no likeness."""
 
@@ -31,13 +37,13 @@ BITS = {TaskKind.PHOTO: 8, TaskKind.AUTHENTICITY: 8, TaskKind.DRAWING: 2}
 class NearRule:
     """From which likeness on, and up to how many bits of difference, pictures are copies."""
 
-    likeness: float = LIKE
+    likeness: float = LIKE[TaskKind.DRAWING]
     bits: int = BITS[TaskKind.DRAWING]
 
     @classmethod
     def of(cls, kind: TaskKind) -> Self:
         """The rule of a task of which nothing is known but its kind."""
-        return cls(bits=BITS[kind])
+        return cls(LIKE[kind], BITS[kind])
 
 
 def fit_rule(
@@ -68,4 +74,4 @@ def fit_rule(
         likeness[np.bitwise_count(hashes ^ hashes[i]) <= BITS[TaskKind.PHOTO]] = 0
         nearest[i] = likeness.max()
     wanted = float(np.quantile(nearest, SHARE)) + MARGIN
-    return NearRule(min(max(LIKE, wanted), MOST_LIKE), rule.bits)
+    return NearRule(min(max(rule.likeness, wanted), MOST_LIKE), rule.bits)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from embeddings.images import Picture, decode, encode_jpeg, encode_png, encode_webp, resize
 from embeddings.likeness import DIM, likeness
 from models import crops
+from models.exact import quantised
 from tests.pictures import photo
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -18,7 +19,7 @@ Pixels = NDArray[np.uint8]
 
 
 def alike(a: Pixels | bytes, b: Pixels | bytes) -> float:
-    rows = crops.quantised(np.stack([likeness(_picture(a)), likeness(_picture(b))]))
+    rows = quantised(np.stack([likeness(_picture(a)), likeness(_picture(b))]))
     return float(crops.Asked(rows[0]).similarities(rows[1:], crops.lengths(rows[1:]))[0])
 
 
@@ -89,7 +90,7 @@ def test_who_of_two_is_the_crop_does_not_matter() -> None:
 
 def test_unlike_pictures_are_unlike() -> None:
     for make in (photo, drawing):
-        rows = crops.quantised(np.stack([likeness(_picture(make(seed))) for seed in range(40)]))
+        rows = quantised(np.stack([likeness(_picture(make(seed))) for seed in range(40)]))
         sizes = crops.lengths(rows)
         nearest = [np.sort(crops.Asked(row).similarities(rows, sizes))[-2] for row in rows]
         assert max(nearest) < 0.8, make
@@ -139,11 +140,11 @@ def test_copies_of_real_pictures_stay_nearer_than_others(folder: str) -> None:
     if not (SHARED / folder).is_dir():
         pytest.skip(f"{SHARED / folder}: real pictures are absent")
     files = sorted(path for path in (SHARED / folder).rglob("*") if path.is_file())
-    pictures = [decode(path.read_bytes()) for path in files[:: len(files) // 60]]
+    pictures = [decode(path.read_bytes()) for path in files[:: len(files) // 40]]
     for picture in pictures[::6]:
         inner = cut(picture.pixels, 0.05, 0, 0, 0.05)
         assert alike(picture.pixels, encode_jpeg(np.ascontiguousarray(inner), 70)) > NEAR
-    rows = crops.quantised(np.stack([likeness(picture) for picture in pictures]))
+    rows = quantised(np.stack([likeness(picture) for picture in pictures]))
     sizes = crops.lengths(rows)
     nearest = [np.sort(crops.Asked(row).similarities(rows, sizes))[-2] for row in rows]
     assert np.mean(np.array(nearest) > NEAR) < 0.04

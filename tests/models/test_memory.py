@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from domain import TaskKind
 from models.crops import DIM
 from models.memory import BLOCK, Memory, NearRule, fit_rule
-from models.near import BITS, FEW, LIKE, MOST_LIKE
+from models.near import BITS, FEW, MOST_LIKE
 
 Rows = NDArray[np.float32]
 RULE = NearRule.of(TaskKind.PHOTO)
@@ -164,7 +164,7 @@ def test_pictures_that_are_all_alike_ask_for_more(share: float, expected: float)
     rows: list[Rows | None] = [nearly(base, share, seed + 1) for seed in range(80)]
     phashes = [int(h) for h in np.random.default_rng(0).integers(1, 2**63, 80)]
     rule = fit_rule(TaskKind.PHOTO, rows, phashes)
-    assert LIKE < rule.likeness <= MOST_LIKE
+    assert RULE.likeness < rule.likeness <= MOST_LIKE
     assert rule.likeness == pytest.approx(expected, abs=0.02)
     memory = Memory().added(names(79), phashes[1:], rows[1:])
     if expected < MOST_LIKE:
