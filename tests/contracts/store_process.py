@@ -15,10 +15,10 @@ TASK = "authenticity"
 
 
 def correct(store: Store, person: str, n: int) -> None:
-    """Write n corrections; say the number of each one that is acknowledged."""
+    """Write n corrections; say number and picture of each one that is acknowledged."""
     for i in range(n):
         row = teach(store, f"{person} {i}", person=person, idempotency_key=f"{person} {i}")
-        print(row.seq, flush=True)
+        print(row.seq, row.sha256, flush=True)
 
 
 def add(store: Store, person: str, n: int) -> None:

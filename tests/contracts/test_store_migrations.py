@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
 
 from config import Settings
 from domain import Unavailable
-from storage import Store, open_store, schema
+from storage import State, Store, open_store, schema
+from storage.store import Database, migration_config
 from tests.contracts.stores import facts, new, sha, teach
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +49,93 @@ def test_database_of_a_newer_exposr_is_left_alone(any_settings: Settings) -> Non
     store.close()
     with pytest.raises(Unavailable, match="newer Exposr"):
         open_store(any_settings)
+
+
+AT_FIRST = """
+INSERT INTO tasks VALUES (1, 'authenticity', 'authenticity', false, '{{}}', '{at}', NULL);
+INSERT INTO tasks VALUES (2, 'letters', 'drawing', true, '{{}}', '{at}', NULL);
+INSERT INTO labels VALUES (1, 'ai', 0), (1, 'real', 1), (2, 'ka', 0);
+INSERT INTO variants VALUES (1, 'fake', 'ai');
+INSERT INTO pictures VALUES ('{sha}', 640, 480, 'JPEG', 12345, 7);
+INSERT INTO samples VALUES
+    (5, 1, '{sha}', 'ai', 'webmix', 'f', 'train', '', '', '', false, false, '{at}');
+INSERT INTO model_versions VALUES (1, 'v1', 'e', 'svm', 'x', false, '{at}', '{{}}');
+INSERT INTO task_state VALUES (1, 3, 2, 'v1'), (2, 0, 0, NULL);
+INSERT INTO corrections VALUES
+    ('a', 1, 1, '{sha}', 'real', 'me', NULL, NULL, 'n', NULL, 'k', '{at}'),
+    ('b', 1, 2, '{sha}', 'real', 'me', NULL, NULL, '', 'a', NULL, '{at}');
+"""
+"""Rows as the first tables held them."""
+
+
+@pytest.fixture
+def old_settings(empty_settings: Settings) -> Settings:
+    """Settings with a database of the first Exposr, in use."""
+    database = Database(empty_settings.resolved_database_url)
+    zone = "" if "sqlite" in empty_settings.resolved_database_url else "+00:00"
+    with database.writing() as connection:
+        command.upgrade(migration_config(connection), "0001")
+        script = AT_FIRST.format(sha=sha("a"), at=f"2026-03-01 12:00:00.000000{zone}")
+        for statement in filter(str.strip, script.split(";")):
+            connection.exec_driver_sql(statement)
+        if zone:
+            connection.exec_driver_sql(
+                "SELECT setval('tasks_id_seq', 2), setval('samples_id_seq', 5)"
+            )
+    database.close()
+    return empty_settings
+
+
+def test_the_first_tables_are_brought_forward_with_all_that_is_in_them(
+    old_settings: Settings,
+) -> None:
+    store = open_store(old_settings)
+    authenticity, letters = store.tasks.all()
+    assert (authenticity.labels, authenticity.variants) == (("ai", "real"), {"fake": "ai"})
+    assert (letters.labels, letters.open) == (("ka",), True)
+    (sample,) = store.samples.all(TASK)
+    assert (sample.id, sample.label) == (5, "ai")
+    assert store.versions.state(TASK) == State(1, counter=3, epoch=0, corrections=2, current="v1")
+    first, second = store.corrections.since(TASK, 0)
+    assert (first.id, first.note, first.trusted, first.before, first.erased, first.phash) == (
+        "a",
+        "n",
+        True,
+        None,
+        False,
+        7,
+    )
+    assert second.undoes == "a"
+    assert store.corrections.of_person(TASK, "me") == []
+    store.close()
+
+
+def test_what_was_brought_forward_is_worked_with_like_anything_else(
+    old_settings: Settings,
+) -> None:
+    store = open_store(old_settings)
+    row = teach(store, "a", "fake")
+    assert row.seq == 3
+    teach(store, "b", "ga", task="letters")
+    store.corrections.undo(TASK, [row.id], "me", True)
+    assert store.samples.counts(TASK) == [("ai", "webmix", 1)]
+    assert store.tasks.get("letters").labels == ("ka", "ga")
+    assert store.tasks.unlink(TASK, "fake").variants == {}
+    assert store.erase(sha("a")).corrections == 4
+    store.close()
+
+
+def test_the_log_that_was_brought_forward_is_still_append_only(old_settings: Settings) -> None:
+    store = open_store(old_settings)
+    before = store.corrections.since(TASK, 0)
+    for change in ("UPDATE corrections SET label = 'ai'", "DELETE FROM corrections"):
+        with (
+            pytest.raises(DBAPIError, match="append-only"),
+            store.database.writing() as connection,
+        ):
+            connection.exec_driver_sql(change)
+    assert store.corrections.since(TASK, 0) == before
+    store.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,75 +2,34 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from config import Settings
 from domain import Correction
 from storage import Store, open_store
-from tests.contracts.stores import sha, teach
+from tests.contracts.stores import teach
+from tests.contracts.teaching import (
+    Toll,
+    begin,
+    finish,
+    kill_after,
+    kill_while_teaching,
+    line_of,
+    own_pictures,
+    processes,
+    teach_at_once,
+)
 
-ROOT = Path(__file__).resolve().parents[2]
 TASK = "authenticity"
-Process = subprocess.Popen[str]
 
 
-@contextmanager
-def processes(settings: Settings, verb: str, people: list[str], n: int) -> Iterator[list[Process]]:
-    """Start one process a person; all are ready, none has begun."""
-    started = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.contracts.store_process"),
-                *(str(settings.data_dir), settings.database_url, verb, person, str(n)),
-            ],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for person in people
-    ]
-    try:
-        for process in started:
-            assert line_of(process) == "ready"
-        yield started
-    finally:
-        for process in started:
-            process.kill()
-            process.communicate()
-
-
-def begin(process: Process) -> None:
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-
-
-def line_of(process: Process) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def finish(process: Process) -> list[str]:
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0
-    return output.split("\n")[:-1]
-
-
-def kill_after(process: Process, n: int) -> list[str]:
-    """Kill -9 once n lines came; everything it had acknowledged by then."""
-    lines = [line_of(process) for _ in range(n)]
-    process.kill()
-    output, _ = process.communicate()
-    assert process.returncode == -9
-    # the last line may be cut off in the middle
-    return lines + output.split("\n")[:-1]
+def test_four_processes_teach_at_once_and_nothing_is_lost_or_doubled(
+    any_settings: Settings,
+) -> None:
+    toll = teach_at_once(any_settings, 4, 500)
+    assert toll == Toll(acknowledged=2000, written=2000, lost=0, doubled=0, gaps=0)
 
 
 def test_four_processes_write_one_sequence_and_a_reader_misses_nothing(
@@ -84,18 +43,18 @@ def test_four_processes_write_one_sequence_and_a_reader_misses_nothing(
             begin(writer)
         acknowledged = []
         for _ in range(25):
-            acknowledged.append(int(line_of(writers[0])))
+            acknowledged.append(line_of(writers[0]))
             read += store.corrections.since(TASK, len(read))
-        acknowledged += [int(seq) for writer in writers for seq in finish(writer)]
+        acknowledged += [line for writer in writers for line in finish(writer)]
     read += store.corrections.since(TASK, len(read))
     log = store.corrections.since(TASK, 0)
     store.close()
-    assert sorted(acknowledged) == list(range(1, 101))
+    assert sorted(int(line.split()[0]) for line in acknowledged) == list(range(1, 101))
     assert [row.seq for row in log] == list(range(1, 101))
     assert read == log
     for person in people:  # nobody's corrections changed their order
         own = [row.sha256 for row in log if row.person == person]
-        assert own == [sha(f"{person} {i}") for i in range(25)]
+        assert own == own_pictures(person, 25)
 
 
 def test_processes_that_repeat_one_another_write_once(any_settings: Settings) -> None:
@@ -107,22 +66,17 @@ def test_processes_that_repeat_one_another_write_once(any_settings: Settings) ->
         answers = [finish(writer) for writer in writers]
     assert store.corrections.count(TASK) == 10
     store.close()
-    assert answers == [[str(seq) for seq in range(1, 11)]] * 2
+    expected = [f"{seq} {name}" for seq, name in enumerate(own_pictures("ann", 10), 1)]
+    assert answers == [expected] * 2
 
 
-def test_killed_writer_loses_no_acknowledged_correction(any_settings: Settings) -> None:
-    with processes(any_settings, "correct", ["ann"], 1_000_000) as (writer,):
-        begin(writer)
-        acknowledged = [int(seq) for seq in kill_after(writer, 50)]
-    store = open_store(any_settings)
-    # the server may still be busy with what the killed process sent last: this waits for it
-    following = teach(store, "next", person="bob").seq
-    seqs = [row.seq for row in store.corrections.since(TASK, 0)]
-    store.close()
-    assert acknowledged == list(range(1, len(acknowledged) + 1))
-    assert seqs == list(range(1, following + 1))
-    # one more may have been written and never acknowledged
-    assert following - len(acknowledged) in (1, 2)
+def test_killed_writer_loses_no_acknowledged_correction_and_doubles_none(
+    any_settings: Settings,
+) -> None:
+    toll = kill_while_teaching(any_settings, 3)
+    assert toll.acknowledged >= 6
+    # nothing else either: what had no answer was sent again under its key
+    assert toll == Toll(toll.acknowledged, toll.acknowledged, lost=0, doubled=0, gaps=0)
 
 
 def test_killed_writer_loses_no_acknowledged_picture(any_settings: Settings) -> None:
