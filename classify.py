@@ -137,7 +137,7 @@ def decide(
     """
     opinion = known.opinions.get(sight.sha256)
     if opinion is not None:
-        return _by_memory(opinion)
+        return _by_memory(task, opinion)
     by_head = _by_head(task, known, scores)
     alike = [
         (match, said)
@@ -157,9 +157,9 @@ def decide_each(task: Task, known: Knowledge, sights: Sequence[Sight]) -> list[D
     return [decide(task, known, sight, scores.get(i)) for i, sight in enumerate(sights)]
 
 
-def _by_memory(opinion: Opinion) -> Decision:
+def _by_memory(task: Task, opinion: Opinion) -> Decision:
     """By what people said of exactly this picture."""
-    shares = opinion.shares
+    shares = {**dict.fromkeys(task.labels, 0.0), **opinion.shares}
     prediction = opinion.label or UNSURE
     confidence = shares[opinion.label] if opinion.label else max(shares.values())
     if opinion.disputed:

@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from classify import Sight, decide_each
 from domain import Answer, Correction, Effect, Golden, Receipt, Task, VerdictSource
 from engine import Engine
-from models import Head
 from models.knowledge import Knowledge
 from models.samplebook import LATEST
-from models.shelf import Rows
+from models.watched import Watch
 
-DECIDED = 32
+DECIDED = 16
 """Pictures that are decided twice in full; each looks through the whole memory."""
 
 
@@ -42,7 +39,7 @@ def effect_of(
     verdicts = {s: samples.get(s, 0) for s, _ in recent if s not in apart}
     pictures = {**verdicts, **samples}
     watch = engine.watched.look(task, pictures)
-    suspects = _by_head(before, after, watch.vectors)
+    suspects = _by_head(engine, task, before, after, watch)
     for one in touched:
         near = watch.memory.near(one.phash, one.likeness, rule=after.rule, most=len(pictures))
         suspects.update(match.sha256 for match in near)
@@ -68,19 +65,17 @@ def effect_of(
     )
 
 
-def _by_head(before: Knowledge, after: Knowledge, vectors: Mapping[str, Rows]) -> set[str]:
+def _by_head(
+    engine: Engine, task: Task, before: Knowledge, after: Knowledge, watch: Watch
+) -> set[str]:
     """The pictures to which the head gives another label now; memory may still say the same."""
-    if before.head is after.head or not vectors:
+    if before.head is after.head:
         return set()
-    rows = np.stack(list(vectors.values()))
-    first, then = (_labels(known.head, rows) for known in (before, after))
-    return {s for s, one, other in zip(vectors, first, then, strict=True) if one != other}
-
-
-def _labels(head: Head | None, rows: Rows) -> list[str | None]:
-    if head is None:
-        return [None] * len(rows)
-    return [head.classes[i] for i in head.predict_proba(rows).argmax(axis=1)]
+    if before.head is None or after.head is None:
+        return set(watch.vectors)
+    first = engine.watched.labels(task, before.head, watch)
+    then = engine.watched.labels(task, after.head, watch)
+    return {sha256 for sha256, label in then.items() if first[sha256] != label}
 
 
 def _changed(

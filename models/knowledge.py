@@ -11,12 +11,13 @@ from itertools import islice
 from domain import Correction, Golden, ModelVersion, TaskKind
 from models import Head
 from models.adjusted import adjust, golden_right
+from models.admission import Admission, Teaching
 from models.current import Answer
 from models.memory import Match, Memory
 from models.near import NearRule, fit_rule
 from models.products import MOST, Products
 from models.shelf import Rows, Shelf
-from models.standing import Canonical, Opinion, Standing, Teaching, heard, teachings_of
+from models.standing import Canonical, Opinion, Standing, heard
 from models.support import Support
 from models.taught import Shown, Statistics
 
@@ -88,15 +89,17 @@ class Fold:
         self._canonical = canonical
         self._shelf = shelf
         self._answer = answer
+        self._alone = answer is None or answer[0].demo  # the taught head may answer by itself
         self._support = support
         held_to = support is not None and len(support.vectors) > 0
         self._products = Products(answer[1], support) if answer and support and held_to else None
         self._golden = support.golden_pictures if support else {}
         self._standing = Standing()
         self._opinions: Mapping[str, Opinion] = {}
-        self._teachings: Mapping[str, Teaching] = {}
+        self._admission = Admission(canonical)
         self._statistics = Statistics()
-        self._used: dict[str, int] = {}  # vectors added to the statistics, by picture
+        self._used: dict[str, int] = {}  # how many vectors were learned from, by picture
+        self._counts: Counter[str] = Counter()
         self._shown: dict[str, Rows] = {}  # of a version's adjustment: (1, dim) by picture
         self._memory = Memory()
         self._rule_of: tuple[str, ...] = ()
@@ -130,7 +133,7 @@ class Fold:
             support=self._support,
             seq=self._standing.seq,
         )
-        counts = self._counts()
+        counts = dict(self._counts)
         if self._taught_answers(counts):
             return replace(known, head=self._statistics.solve(), taught=counts)
         if self._answer is None:
@@ -140,9 +143,6 @@ class Fold:
         if shown and self._products is not None:
             head = adjust(head, self._products.support, shown, self._products)
         return replace(known, version=version, head=head, taught=counts)
-
-    def _counts(self) -> dict[str, int]:
-        return dict(Counter(one.label for s, one in self._teachings.items() if s in self._used))
 
     def _taught_answers(self, counts: Mapping[str, int]) -> bool:
         """Whether what was taught answers by itself: there is no version, or only the demo's."""
@@ -166,9 +166,11 @@ class Fold:
             else:
                 opinions.pop(sha256, None)
         self._remember(opinions, touched)
+        gone, new = self._admission.move(self._opinions, opinions, touched)
         self._standing, self._opinions = standing, opinions
-        teachings = teachings_of(opinions.values(), self._canonical)
-        self._teach({one.vote.sha256: one for one in teachings})
+        self._sum_up(gone, new)
+        if self._answer is not None:
+            self._look_at_latest()
 
     def _remember(self, opinions: Mapping[str, Opinion], touched: set[str]) -> None:
         gone = [sha256 for sha256 in touched if sha256 in self._opinions and sha256 not in opinions]
@@ -179,46 +181,55 @@ class Fold:
             memory = memory.added(new, phashes, self._shelf.likenesses(new))
         self._memory = memory
 
-    def _teach(self, wanted: Mapping[str, Teaching]) -> None:
-        """Bring what heads learn from to what is wanted."""
-        had, self._teachings = self._teachings, wanted
-        if self._answer is None or self._answer[0].demo:
-            self._sum_up(had, wanted)
-        if self._answer is not None:
-            latest = dict(islice(wanted.items(), max(0, len(wanted) - MOST), None))
-            missing = [sha256 for sha256 in latest if sha256 not in self._shown]
-            found = {**self._shown, **self._shelf.vectors(missing)} if missing else self._shown
-            self._shown = {sha256: found[sha256] for sha256 in latest if sha256 in found}
+    def _sum_up(self, gone: Sequence[Teaching], new: Sequence[Teaching]) -> None:
+        """Keep the sums of the taught head; where a version answers, only count."""
+        alone = self._alone
+        for one, rows in self._vectors_of([one for one in gone if one.vote.sha256 in self._used]):
+            used = self._used.pop(one.vote.sha256)
+            self._counts[one.label] -= 1
+            if alone:
+                self._statistics.remove(_shown(one, rows[:used]))
+        for one, rows in self._vectors_of(new):
+            self._used[one.vote.sha256] = len(rows)
+            self._counts[one.label] += 1
+            if alone:
+                self._statistics.add(_shown(one, rows))
+        self._counts = +self._counts
 
-    def _sum_up(self, had: Mapping[str, Teaching], wanted: Mapping[str, Teaching]) -> None:
-        gone = [s for s, one in had.items() if s not in wanted or wanted[s].vote is not one.vote]
-        new = [s for s, one in wanted.items() if s not in had or had[s].vote is not one.vote]
-        for sha256, rows in self._vectors_of([s for s in gone if s in self._used]):
-            used = rows[: self._used.pop(sha256)]
-            self._statistics.remove(_shown(had[sha256], used))
-        for sha256, rows in self._vectors_of(new):
-            self._used[sha256] = len(rows)
-            self._statistics.add(_shown(wanted[sha256], rows))
+    def _look_at_latest(self) -> None:
+        """Have the vectors of what the version's head is adjusted by."""
+        teachings = self._admission.teachings
+        latest = list(islice(teachings, max(0, len(teachings) - MOST), None))
+        missing = [sha256 for sha256 in latest if sha256 not in self._shown]
+        found = self._shown
+        if missing:
+            own = self._shelf.vectors(missing)
+            found = {**found, **{sha256: vector[None] for sha256, vector in own.items()}}
+        self._shown = {sha256: found[sha256] for sha256 in latest if sha256 in found}
 
-    def _vectors_of(self, sha256s: Sequence[str]) -> Iterator[tuple[str, Rows]]:
-        for start in range(0, len(sha256s), GROUP):
-            yield from self._shelf.shown(sha256s[start : start + GROUP]).items()
+    def _vectors_of(self, teachings: Sequence[Teaching]) -> Iterator[tuple[Teaching, Rows]]:
+        """Those that have vectors, with them."""
+        for start in range(0, len(teachings), GROUP):
+            group = {one.vote.sha256: one for one in teachings[start : start + GROUP]}
+            if self._alone:
+                found = self._shelf.shown(list(group))
+            else:
+                found = {s: one[None] for s, one in self._shelf.vectors(list(group)).items()}
+            for sha256, rows in found.items():
+                yield group[sha256], rows
 
     def _latest(self) -> list[Shown]:
         """What the version's head is adjusted by, oldest first."""
-        teachings = self._teachings
-        return [_shown(teachings[s], vector[None]) for s, vector in self._shown.items()]
+        teachings = self._admission.teachings
+        return [_shown(teachings[s], vectors) for s, vectors in self._shown.items()]
 
     def _rule(self) -> NearRule:
         """How alike is alike enough, by the first pictures up to a power of two."""
-        n = (
-            min(RULE_PICTURES, 1 << (len(self._teachings).bit_length() - 1))
-            if self._teachings
-            else 0
-        )
-        pictures = tuple(islice(self._teachings, n))
+        teachings = self._admission.teachings
+        power = 1 << (len(teachings).bit_length() - 1) if teachings else 0
+        pictures = tuple(islice(teachings, min(RULE_PICTURES, power)))
         if pictures != self._rule_of:
-            phashes = [self._teachings[sha256].vote.phash for sha256 in pictures]
+            phashes = [teachings[sha256].vote.phash for sha256 in pictures]
             self._near = fit_rule(self._kind, self._shelf.likenesses(pictures), phashes)
             self._rule_of = pictures
         return self._near

@@ -10,7 +10,8 @@ from domain import Task
 from models.families import Families
 from storage import Store
 
-LATEST = 500
+LATEST = 200
+"""Samples, and verdicts, that are looked at to tell what a correction changes."""
 
 
 @dataclass(slots=True, eq=False)

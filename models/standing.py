@@ -7,13 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from domain import UNSURE, Correction
-
-FREE_VOTES = 20
-INFLUENCE = 10
-"""Of a head's examples, one person who is not trusted may give a tenth of what others gave."""
-SURE = 0.8
-"""From this confidence on a mistake was a confident one."""
+from domain import Correction
 
 Canonical = Mapping[str, str]
 """Variant to the label it stands for."""
@@ -31,15 +25,6 @@ class Opinion:
     disputed: bool
     vote: Correction
     votes: tuple[Correction, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Teaching:
-    """One picture as a head may learn from it; `label` is the one given, perhaps a variant."""
-
-    vote: Correction
-    label: str
-    weight: int
 
 
 def opinion_of(votes: tuple[Correction, ...], canonical: Canonical) -> Opinion:
@@ -117,28 +102,6 @@ class Standing:
         return sorted(disputes, key=lambda one: -one.votes[-1].seq)
 
 
-def teachings_of(opinions: Iterable[Opinion], canonical: Canonical) -> list[Teaching]:
-    """What a head may learn from, oldest first.
-
-    Left out are pictures people are at odds about, and what a person who is not trusted gives
-    beyond a share of what everybody else gave before: whoever floods a task moves the memory of
-    those very pictures and no more.
-    """
-    found = []
-    given: Counter[str] = Counter()
-    for opinion in sorted(opinions, key=lambda one: one.vote.seq):
-        vote = opinion.vote
-        if opinion.label is None or (opinion.disputed and not vote.trusted):
-            continue
-        if not vote.trusted:
-            others = given.total() - given[vote.person]
-            if others and given[vote.person] >= max(FREE_VOTES, others // INFLUENCE):
-                continue
-        given[vote.person] += 1
-        found.append(Teaching(vote, vote.label, _weight(vote, opinion.label, canonical)))
-    return found
-
-
 def overruled(vote: Correction, golden: Mapping[str, str], canonical: Canonical) -> bool:
     """Whether somebody not trusted contradicts a golden picture: that waits for one who is.
 
@@ -164,13 +127,3 @@ def heard(
     votes = standing.votes(sha256)
     counted = tuple(vote for vote in votes if not overruled(vote, golden, canonical))
     return opinion_of(counted, canonical) if counted else None
-
-
-def _weight(vote: Correction, label: str, canonical: Canonical) -> int:
-    """1 where the answer was right, unsure or none, 2 for a mistake, 3 for a confident one."""
-    before = vote.before
-    if before is None or before.prediction == UNSURE:
-        return 1
-    if canonical.get(before.prediction, before.prediction) == label:
-        return 1
-    return 3 if before.confidence >= SURE else 2

@@ -6,7 +6,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from domain import Task, TaskKind
+from models import Head
 from models.memory import Memory
 from models.shelf import Rows, Shelf
 
@@ -19,12 +22,21 @@ class Watch:
     memory: Memory = field(default_factory=Memory)
 
 
+@dataclass(slots=True, eq=False)
+class _Named:
+    """What a head called some pictures."""
+
+    head: Head
+    labels: dict[str, str]
+
+
 class Watched:
     """Keeps what was asked for last; what is asked for no more is dropped. Safe in threads."""
 
     def __init__(self, shelves: Mapping[TaskKind, Shelf]) -> None:
         self._shelves = shelves
         self._held: dict[int, Watch] = {}
+        self._named: dict[int, _Named] = {}
         self._lock = threading.Lock()
 
     def look(self, task: Task, pictures: Mapping[str, int]) -> Watch:
@@ -43,3 +55,21 @@ class Watched:
             held = Watch({s: vectors[s] for s in pictures if s in vectors}, memory)
             self._held[task.id] = held
         return held
+
+    def labels(self, task: Task, head: Head, watch: Watch) -> Mapping[str, str]:
+        """What a head calls those of the pictures that have a vector.
+
+        Remembered for the head asked last: after one correction it is the head before the next.
+        """
+        with self._lock:
+            known = self._named.get(task.id)
+        labels = known.labels if known is not None and known.head is head else {}
+        missing = [sha256 for sha256 in watch.vectors if sha256 not in labels]
+        found = {s: labels[s] for s in watch.vectors if s in labels}
+        if missing:
+            rows = np.stack([watch.vectors[sha256] for sha256 in missing])
+            best = head.predict_proba(rows).argmax(axis=1)
+            found.update(zip(missing, (head.classes[i] for i in best), strict=True))
+        with self._lock:
+            self._named[task.id] = _Named(head, found)
+        return found

@@ -8,16 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from domain import Answer, Correction, VerdictSource
-from models.standing import (
-    FREE_VOTES,
-    Opinion,
-    Standing,
-    Teaching,
-    opinion_of,
-    overruled,
-    teachings_of,
-)
+from domain import Correction
+from models.standing import Opinion, Standing, opinion_of, overruled
 
 NOBODY: dict[str, str] = {}
 
@@ -134,49 +126,6 @@ def test_in_steps_or_at_once_is_the_same_and_undone_is_as_never_said() -> None:
         never = Standing().after(sorted(live, key=lambda one: one.seq))
         for picture in "uvwxyz":
             assert at_once.votes(picture) == in_steps.votes(picture) == never.votes(picture)
-
-
-def teachings(rows: list[Correction]) -> list[Teaching]:
-    standing = Standing().after(rows)
-    return teachings_of(opinions(standing, *sorted({row.sha256 for row in rows})), NOBODY)
-
-
-def test_a_flood_of_one_who_is_not_trusted_teaches_a_share_only() -> None:
-    honest = [said(i, f"h{i}", "a", "admin") for i in range(1, 301)]
-    flood = [said(300 + i, f"f{i}", "b", "eve", trusted=False) for i in range(1, 501)]
-    taught = teachings(honest + flood)
-    assert sum(one.vote.person == "admin" for one in taught) == 300
-    assert sum(one.vote.person == "eve" for one in taught) == 30
-    assert sum(one.vote.person == "eve" for one in teachings(honest[:50] + flood)) == FREE_VOTES
-
-
-def test_the_only_one_who_teaches_is_not_limited() -> None:
-    alone = [said(i, f"h{i}", "a", "ann", trusted=False) for i in range(1, 301)]
-    assert len(teachings(alone)) == 300
-
-
-def test_pictures_at_odds_teach_nothing_unless_somebody_trusted_leads() -> None:
-    rows = [
-        said(1, "x", "a", "ann", trusted=False),
-        said(2, "x", "b", "bob", trusted=False),
-        said(3, "y", "a", "admin"),
-        said(4, "y", "b", "bob", trusted=False),
-    ]
-    assert [(one.vote.sha256, one.label) for one in teachings(rows)] == [("y", "a")]
-
-
-def test_confident_mistakes_weigh_more() -> None:
-    def weight(prediction: str, confidence: float) -> int:
-        before = Answer(prediction, confidence, VerdictSource.MODEL)
-        (one,) = teachings([said(1, "x", "a", before=before)])
-        return one.weight
-
-    assert [weight("b", 0.95), weight("b", 0.6), weight("a", 0.9), weight("unsure", 0.9)] == [
-        3,
-        2,
-        1,
-        1,
-    ]
 
 
 def test_golden_pictures_are_overruled_only_by_somebody_trusted() -> None:
