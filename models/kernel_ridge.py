@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 Products = NDArray[np.float32]
 Values = NDArray[np.float64]
 
-FAR, NEAR = 0.5, 8.0
+FAR, NEAR = 0.35, 8.0
 """Steepness of the kernel that generalises, and of that which reaches little but copies."""
 DEFAULT_WIDTH, LEAST_WIDTH = 0.5, 0.02
 """Squared distances of neighbours: where no rows tell it, and at least."""
