@@ -16,9 +16,9 @@ from models.exact import quantised
 LIKE = {TaskKind.PHOTO: 0.85, TaskKind.AUTHENTICITY: 0.85, TaskKind.DRAWING: 0.87}
 """The least likeness of a copy.
 
-Measured on 100 copies of a kind and 500 remembered pictures: 95 % or more of re-encoded, scaled
-and cut copies of photographs, faces and letters reach it. The nearest unlike photograph or face
-came to 0.8, and of unlike pairs of letters one in 30,000, both always the same letter, to 0.87.
+Measured with 500 remembered pictures (`python -m benchmarks.recall`): 95 % or more of each kind
+of copy of photographs, faces and letters reach it. The nearest of unlike photographs and faces
+came to 0.75; of 125,000 pairs of letters one, twice the same letter, came above 0.87.
 """
 MOST_LIKE = 0.93
 """No task asks for more: one in twenty of copies cut by 5 % a side would be missed."""
