@@ -115,6 +115,18 @@ class Samples:
             row = connection.execute(found).one_or_none()
         return _sample(task, row) if row else None
 
+    def facts(self, sha256s: Collection[str]) -> dict[str, PictureFacts]:
+        """What is known of those pictures that any task has seen, labelled or only corrected."""
+        pictures = schema.pictures
+        with self._database.reading() as connection:
+            found = select(pictures).where(self._database.among(pictures.c.sha256, sha256s))
+            return {
+                row.sha256: PictureFacts(
+                    row.sha256, row.width, row.height, row.format, row.n_bytes, row.phash
+                )
+                for row in connection.execute(found)
+            }
+
     def by_id(self, task: str, sample_id: int) -> Sample:
         """The sample of a number.
 

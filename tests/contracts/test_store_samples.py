@@ -541,3 +541,10 @@ def test_threads_that_put_the_same_vectors_do_not_block_each_other(any_store: St
         thread.join()
     assert failures == []
     assert np.array_equal(any_store.vectors.get("e0", names)[1], vectors)
+
+
+def test_facts_of_pictures_are_known_of_any_task(any_store: Store) -> None:
+    any_store.samples.add("authenticity", facts("a", phash=2**64 - 1), new())
+    found = any_store.samples.facts([sha("a"), sha("b")])
+    assert found == {sha("a"): facts("a", phash=2**64 - 1)}
+    assert any_store.samples.facts([]) == {}
