@@ -12,7 +12,7 @@ import pytest
 from domain import ModelVersion, Split, TaskKind
 from models.support import Support, read_support
 from storage import Store
-from tests.contracts.stores import facts, new, sha
+from tests.contracts.stores import facts, new, sha, teach
 
 TASK = "letters"
 EMBEDDER = "e:1"
@@ -101,6 +101,18 @@ def test_rare_labels_get_their_share(lettered: Store) -> None:
 
     assert labels.count("b") == 8
     assert labels.count("a") == 12
+
+
+def test_what_corrections_brought_stands_back_behind_other_pictures(lettered: Store) -> None:
+    add(lettered, ["t1"], "a", Split.TRAIN)
+    for name, label in (("taught a", "a"), ("taught b", "b")):
+        teach(lettered, name, label, task=TASK)
+        lettered.vectors.put(EMBEDDER, [sha(name)], vector(name)[None])
+
+    support = read_support(lettered, version())
+
+    found = {tuple(row) for row in support.vectors}
+    assert found == {tuple(vector("t1")), tuple(vector("taught b"))}  # b has no others
 
 
 def test_a_version_is_held_to_pictures_of_its_kind(lettered: Store) -> None:
