@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,15 +24,32 @@ from domain import (
 from storage import schema
 from storage.labels import clean_label, settle, taught_label
 from storage.live import IS_LIVE
-from storage.log import correction_of, in_order, one_row, select_log, unknown_correction
+from storage.log import (
+    correction_of,
+    in_order,
+    key_of,
+    new_row,
+    one_row,
+    said_by,
+    select_log,
+    unknown_correction,
+)
 from storage.pictures import keep_facts, keep_taught, relabel_taught
-from storage.state import State, locked_state, moved, task_id_of
+from storage.state import locked_state, moved, task_id_of
 from storage.store import Database
 
 MAX_KEY = 255
 MAX_PERSON = 128
 MINUTE = timedelta(minutes=1)
 NO_LIMITS = TeachLimits()
+
+
+class _Rehearsed(Exception):
+    """Takes a transaction back, and what it would have written out of it."""
+
+    def __init__(self, taught: Taught) -> None:
+        super().__init__()
+        self.taught = taught
 
 
 class Corrections:
@@ -81,21 +96,42 @@ class Corrections:
         """
         _check(new, facts)
         with self._database.writing() as connection:
-            state = locked_state(connection, task)
-            first = _by_key(connection, state.task_id, new)
-            if first is not None:
-                return Taught(_same(correction_of(task, first), new), fresh=False)
-            if not new.person.trusted:
-                _check_rate(connection, state.task_id, new.person, limits)
-            label, linked = taught_label(connection, state.task_id, new, limits)
-            keep_facts(self._database, connection, [facts])
-            row = {**_row(state, 1, new.person), **_said(new), "label": label}
-            connection.execute(insert(schema.corrections), row)
-            keep_taught(connection, state.task_id, new.sha256, label, sample)
-            moved(connection, state, corrections=1, epoch=int(linked))
-            return Taught(
-                correction_of(task, one_row(connection, state.task_id, row["id"])), fresh=True
-            )
+            return self._teach(connection, task, new, facts, sample, limits)
+
+    def rehearse(
+        self, task: str, new: NewCorrection, facts: PictureFacts, limits: TeachLimits = NO_LIMITS
+    ) -> Taught:
+        """What `teach` would write, refusing what it would refuse; nothing is written."""
+        _check(new, facts)
+        try:
+            with self._database.writing(durable=False) as connection:
+                raise _Rehearsed(self._teach(connection, task, new, facts, None, limits))
+        except _Rehearsed as rehearsed:
+            return rehearsed.taught
+
+    def _teach(
+        self,
+        connection: Connection,
+        task: str,
+        new: NewCorrection,
+        facts: PictureFacts,
+        sample: NewSample | None,
+        limits: TeachLimits,
+    ) -> Taught:
+        state = locked_state(connection, task)
+        first = _by_key(connection, state.task_id, new)
+        if first is not None:
+            return Taught(_same(correction_of(task, first), new), fresh=False)
+        if not new.person.trusted:
+            _check_rate(connection, state.task_id, new.person, limits)
+        label, linked = taught_label(connection, state.task_id, new, limits)
+        keep_facts(self._database, connection, [facts])
+        row = {**new_row(state, 1, new.person), **said_by(new), "label": label}
+        connection.execute(insert(schema.corrections), row)
+        keep_taught(connection, state.task_id, new.sha256, label, sample)
+        moved(connection, state, corrections=1, epoch=int(linked))
+        written = one_row(connection, state.task_id, row["id"])
+        return Taught(correction_of(task, written), fresh=True)
 
     def undo(
         self, task: str, ids: Sequence[str], person: str, trusted: bool, note: str = ""
@@ -125,7 +161,7 @@ class Corrections:
             found = self._undoable(connection, state.task_id, wanted)
             rows = [
                 {
-                    **_row(state, place, who),
+                    **new_row(state, place, who),
                     **dict.fromkeys(("verdict_id", "variant_of", "idempotency_key")),
                     "sha256": found[correction_id].sha256,
                     "label": found[correction_id].label,
@@ -274,15 +310,8 @@ def _check(new: NewCorrection, facts: PictureFacts) -> None:
         raise Unacceptable("person", new.person.name, f"1 to {MAX_PERSON} characters")
 
 
-def _key(new: NewCorrection) -> str | None:
-    """The key as it is stored: two people may well use the same."""
-    if new.idempotency_key is None:
-        return None
-    return json.dumps([new.person.name, new.idempotency_key], ensure_ascii=False)
-
-
 def _by_key(connection: Connection, task_id: int, new: NewCorrection) -> Row[Any] | None:
-    key = _key(new)
+    key = key_of(new)
     if key is None:
         return None
     found = select_log(task_id).where(schema.corrections.c.idempotency_key == key)
@@ -312,36 +341,10 @@ def _check_rate(connection: Connection, task_id: int, person: Person, limits: Te
     oldest = newest.offset(max(limits.per_minute, 1) - 1).limit(1)
     at: datetime | None = connection.execute(oldest).scalar()
     left = timedelta(0) if at is None else at + MINUTE - datetime.now(UTC)
-    if left > timedelta(0):
+    # further away than that is no rate but a clock that was set back
+    if timedelta(0) < left <= 2 * MINUTE:
         raise Limited(
             f"{person.name} has corrected {limits.per_minute} pictures within a minute",
-            retry_after=math.ceil(left.total_seconds()),
+            retry_after=math.ceil(min(left, MINUTE).total_seconds()),
             per_minute=limits.per_minute,
         )
-
-
-def _row(state: State, place: int, person: Person) -> dict[str, Any]:
-    """What every row has: its place in the log and whose it is."""
-    return {
-        "id": uuid.uuid4().hex,
-        "task_id": state.task_id,
-        "seq": state.corrections + place,
-        "person": person.name,
-        "trusted": person.trusted,
-        "created_at": datetime.now(UTC),
-    }
-
-
-def _said(new: NewCorrection) -> dict[str, Any]:
-    before = new.before
-    variant_of = new.variant_of
-    return {
-        "sha256": new.sha256,
-        "verdict_id": new.verdict_id,
-        "variant_of": None if variant_of is None else clean_label(variant_of),
-        "note": new.note,
-        "idempotency_key": _key(new),
-        "before_prediction": before.prediction if before else None,
-        "before_confidence": before.confidence if before else None,
-        "before_source": before.source.value if before else None,
-    }

@@ -6,7 +6,18 @@ import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from domain import UNSURE, Conflict, Limited, NewCorrection, TeachLimits, Unacceptable
 from storage import schema
@@ -228,31 +239,46 @@ def settle(connection: Connection, task_id: int, labels: Iterable[str]) -> bool:
 
 def _undo_link(connection: Connection, task_id: int, variant: str) -> str | None:
     rows, log = schema.variants, schema.corrections
+    labels, tasks = schema.labels.c, schema.tasks.c
     said = exists().where(
-        log.c.task_id == task_id,
-        log.c.label == variant,
-        log.c.variant_of.is_not(None),
-        IS_LIVE,
+        log.c.task_id == task_id, log.c.label == variant, log.c.variant_of.is_not(None), IS_LIVE
+    )
+    # somebody used it without saying again what it is a variant of, and alone it cannot be
+    needed = _in_use(task_id, variant) & exists().where(
+        tasks.id == task_id,
+        tasks.open.is_(False),
+        labels.task_id == tasks.id,
+        labels.label == variant,
+        labels.taught_by.is_not(None),
     )
     gone = delete(rows).where(
-        rows.c.task_id == task_id, rows.c.variant == variant, rows.c.taught.is_(True), ~said
+        rows.c.task_id == task_id,
+        rows.c.variant == variant,
+        rows.c.taught.is_(True),
+        ~(said | needed),
     )
     label: str | None = connection.execute(gone.returning(rows.c.label)).scalar()
     return label
 
 
 def _hide_or_show(connection: Connection, task_id: int, label: str) -> None:
-    labels, samples, log = schema.labels, schema.samples, schema.corrections
-    variants = schema.variants.c
-    in_use = (
-        exists().where(log.c.task_id == task_id, log.c.label == label, IS_LIVE)
-        | exists().where(samples.c.task_id == task_id, samples.c.label == label, IS_VISIBLE)
-        | exists().where(variants.task_id == task_id, variants.label == label)
+    labels, variants = schema.labels, schema.variants.c
+    in_use = _in_use(task_id, label) | exists().where(
+        variants.task_id == task_id, variants.label == label
     )
     taught = update(labels).where(
         labels.c.task_id == task_id, labels.c.label == label, labels.c.taught_by.is_not(None)
     )
     connection.execute(taught.values(hidden=~in_use))
+
+
+def _in_use(task_id: int, label: str) -> ColumnElement[bool]:
+    """Whether a live correction or a sample has a label."""
+    samples, log = schema.samples.c, schema.corrections.c
+    return or_(
+        exists().where(log.task_id == task_id, log.label == label, IS_LIVE),
+        exists().where(samples.task_id == task_id, samples.label == label, IS_VISIBLE),
+    )
 
 
 def _row(connection: Connection, task_id: int, label: str) -> Row[str | None, bool] | None:

@@ -1,13 +1,53 @@
-"""Rows of the log as they are read: the noun, with what is known of its picture."""
+"""Rows of the log, as they are written and as they are read."""
 
 from __future__ import annotations
 
+import json
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select
 
-from domain import Answer, Correction, NotFound, VerdictSource
+from domain import Answer, Correction, NewCorrection, NotFound, Person, VerdictSource
 from storage import schema
+from storage.labels import clean_label
+from storage.state import State
+
+
+def new_row(state: State, place: int, person: Person) -> dict[str, Any]:
+    """What every row has: its place in the log and whose it is."""
+    return {
+        "id": uuid.uuid4().hex,
+        "task_id": state.task_id,
+        "seq": state.corrections + place,
+        "person": person.name,
+        "trusted": person.trusted,
+        "created_at": datetime.now(UTC),
+    }
+
+
+def said_by(new: NewCorrection) -> dict[str, Any]:
+    """What a row has of a correction about to be written, but its label."""
+    before = new.before
+    variant_of = new.variant_of
+    return {
+        "sha256": new.sha256,
+        "verdict_id": new.verdict_id,
+        "variant_of": None if variant_of is None else clean_label(variant_of),
+        "note": new.note,
+        "idempotency_key": key_of(new),
+        "before_prediction": before.prediction if before else None,
+        "before_confidence": before.confidence if before else None,
+        "before_source": before.source.value if before else None,
+    }
+
+
+def key_of(new: NewCorrection) -> str | None:
+    """The key as it is stored: two people may well use the same."""
+    if new.idempotency_key is None:
+        return None
+    return json.dumps([new.person.name, new.idempotency_key], ensure_ascii=False)
 
 
 def select_log(task_id: int) -> Select[Any]:

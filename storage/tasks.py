@@ -170,6 +170,17 @@ class Tasks:
             add_label(connection, state.task_id, label)
             return _read_one(connection, name)
 
+    def renew(self, name: str) -> None:
+        """Have every process read the log of a task again: vectors it rests on are new.
+
+        Raises
+        ------
+        NotFound
+            No task of that name.
+        """
+        with self._database.writing() as connection:
+            moved(connection, locked_state(connection, name), epoch=1)
+
     def link(self, name: str, label: str, variant: str) -> Task:
         """Let another form count as a label of the task; nothing happens when it does.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -103,6 +104,7 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.tasks.add_label(name, "x"),
         lambda: s.tasks.link(name, "x", "y"),
         lambda: s.tasks.unlink(name, "x"),
+        lambda: s.tasks.renew(name),
         lambda: s.tasks.reset(name),
         lambda: s.tasks.restore(name, 1),
         lambda: s.samples.add(name, facts("a"), new()),
@@ -178,6 +180,16 @@ def test_the_default_task_cannot_be_deleted(any_store: Store) -> None:
     with pytest.raises(Conflict):
         any_store.tasks.delete("authenticity")
     assert any_store.tasks.get("authenticity")
+
+
+def test_renewed_task_is_read_anew_by_every_worker(
+    any_store: Store, open_another: Callable[[], Store]
+) -> None:
+    elsewhere = open_another().versions
+    before = elsewhere.state("authenticity")
+    any_store.tasks.renew("authenticity")
+    after = elsewhere.state("authenticity")
+    assert after == replace(before, counter=before.counter + 1, epoch=before.epoch + 1)
 
 
 # --- labels ---

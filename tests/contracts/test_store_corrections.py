@@ -141,6 +141,41 @@ def test_longest_person_and_key_of_any_script_can_be_looked_up(any_store: Store)
     assert teach(any_store, "a", person=person, idempotency_key=key) == first
 
 
+# --- rehearsing ---
+
+
+def test_rehearsed_correction_is_what_would_be_written_and_leaves_no_trace(
+    any_store: Store,
+) -> None:
+    any_store.tasks.create("letters", TaskKind.DRAWING, ("ka",), open=True)
+    before = any_store.tasks.get("letters"), any_store.versions.state("letters")
+    given = NewCorrection(sha("a"), " x ", ANN, variant_of="ka", idempotency_key="k")
+    rehearsed = any_store.corrections.rehearse("letters", given, facts("a", phash=5))
+    assert rehearsed.fresh
+    row = rehearsed.correction
+    assert (row.seq, row.label, row.variant_of, row.phash) == (1, "x", "ka", 5)
+    assert (any_store.tasks.get("letters"), any_store.versions.state("letters")) == before
+    assert any_store.corrections.since("letters", 0) == []
+    with any_store.database.reading() as connection:
+        assert connection.execute(select(schema.pictures)).all() == []
+    taught = any_store.corrections.teach("letters", given, facts("a"), None)
+    assert taught.fresh
+    again = any_store.corrections.rehearse("letters", given, facts("a"))
+    assert (again.correction, again.fresh) == (taught.correction, False)
+
+
+def test_rehearsal_refuses_what_would_be_refused(any_store: Store) -> None:
+    limits = TeachLimits(per_minute=1)
+    rehearse = any_store.corrections.rehearse
+    with pytest.raises(Unacceptable):
+        rehearse(TASK, said("a", "cat"), facts("a"))
+    with pytest.raises(NotFound):
+        rehearse("none", said("a"), facts("a"))
+    any_store.corrections.teach(TASK, said("a"), facts("a"), None, limits)
+    with pytest.raises(Limited):
+        rehearse(TASK, said("b"), facts("b"), limits)
+
+
 # --- the same again ---
 
 
@@ -236,6 +271,17 @@ def test_what_was_said_a_minute_ago_no_longer_counts(any_store: Store) -> None:
         any_store.corrections.teach(TASK, said(str(i)), facts(str(i)), None, limits)
     with pytest.raises(Limited):
         any_store.corrections.teach(TASK, said("x"), facts("x"), None, limits)
+
+
+def test_clock_that_was_set_back_shuts_nobody_out(any_store: Store) -> None:
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with any_store.database.writing() as connection:
+        row = {"id": "odd", "task_id": any_store.tasks.get(TASK).id, "seq": 1, "sha256": sha("a")}
+        row |= {"label": "ai", "person": "ann", "note": "", "created_at": tomorrow}
+        connection.execute(insert(schema.corrections), row)
+        connection.execute(update(schema.task_state).values(corrections=1))
+    limits = TeachLimits(per_minute=1)
+    assert any_store.corrections.teach(TASK, said("b"), facts("b"), None, limits).fresh
 
 
 # --- taking back ---
@@ -375,7 +421,7 @@ def test_refused_correction_leaves_no_gap_and_no_trace(any_store: Store) -> None
 def test_the_log_has_no_verb_that_changes_it() -> None:
     verbs = {name for name in vars(Corrections) if not name.startswith("_")}
     reading = {"get", "undone_by", "page", "since", "of_person", "last_befores", "count"}
-    assert verbs == {"teach", "undo"} | reading
+    assert verbs == {"teach", "rehearse", "undo"} | reading
 
 
 def test_the_database_itself_refuses_to_change_the_log(any_store: Store) -> None:

@@ -11,6 +11,7 @@ from domain import (
     Correction,
     Limited,
     NewCorrection,
+    NotFound,
     Person,
     TaskKind,
     TeachLimits,
@@ -55,6 +56,14 @@ def moves(store: Store, change: Callable[[], object], task: str = TASK) -> tuple
 
 
 # --- taught labels ---
+
+
+@pytest.mark.parametrize("label", ["", "  ", "a\nb", "\0", "\ud83d", "x" * 65, "unsure", "(other)"])
+def test_what_can_be_no_label_is_not_taught(letters: Store, label: str) -> None:
+    for given in ({"label": label}, {"label": "ga", "variant_of": label}):
+        with pytest.raises(Unacceptable):
+            show(letters, "a", **given)
+    assert labels(letters) == ("ka", "kha")
 
 
 def test_unknown_label_is_added_to_an_open_task(letters: Store) -> None:
@@ -236,6 +245,18 @@ def test_variant_goes_with_the_last_correction_that_taught_it(any_store: Store) 
         teach(any_store, "a", "fake")
 
 
+def test_closed_task_keeps_a_taught_variant_as_long_as_it_is_used(any_store: Store) -> None:
+    first = teach(any_store, "a", "fake", variant_of="ai")
+    second = teach(any_store, "b", "fake")
+    undo(any_store, first, task=CLOSED)
+    assert (labels(any_store, CLOSED), variants(any_store, CLOSED)) == (
+        ("ai", "real"),
+        {"fake": "ai"},
+    )
+    undo(any_store, second, task=CLOSED)
+    assert variants(any_store, CLOSED) == {}
+
+
 def test_variant_that_was_linked_by_itself_outlives_its_corrections(any_store: Store) -> None:
     any_store.tasks.link(CLOSED, "ai", "fake")
     undo(any_store, teach(any_store, "a", "fake", variant_of="ai"), task=CLOSED)
@@ -300,3 +321,12 @@ def test_closed_task_takes_no_variant_back_as_a_label(any_store: Store) -> None:
     undo(any_store, row, task=CLOSED)
     assert any_store.tasks.unlink(CLOSED, "fake").labels == ("ai", "real")
     assert variants(any_store, CLOSED) == {}
+
+
+def test_renewing_a_task_moves_what_readers_compare(any_store: Store) -> None:
+    before = any_store.versions.state("authenticity")
+    any_store.tasks.renew("authenticity")
+    after = any_store.versions.state("authenticity")
+    assert (after.counter, after.epoch) == (before.counter + 1, before.epoch + 1)
+    with pytest.raises(NotFound):
+        any_store.tasks.renew("nothing")
