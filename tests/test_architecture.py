@@ -46,16 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "given",
         "effect",
     },
-    "lessons": {
-        "domain",
-        "config",
-        "terminal",
-        "storage",
-        "engine",
-        "embeddings",
-        "models",
-        "feedback",
-    },
+    "exchange": {"domain", "config", "storage", "engine", "embeddings", "models"},
+    "lessons": {"domain", "config", "terminal", "engine", "exchange", "feedback"},
     "review": {"domain", "config", "storage", "engine", "models"},
     "starter": {"domain", "config", "engine", "embeddings", "models", "train"},
     "web": {
