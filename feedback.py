@@ -56,7 +56,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from classify import Sight, decide_each
 from config import load_settings
@@ -80,7 +80,6 @@ from engine import Engine, open_engine
 from given import Given, Subject, label_of, stored_sight, subject_of, verdict_of
 from models.families import split_of
 from models.knowledge import Knowledge
-from storage.labels import check_label
 from terminal import print_corrections, print_receipt
 from wire import describe_correction, describe_receipt
 
@@ -142,9 +141,11 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
         note=given.note,
         idempotency_key=given.idempotency_key,
     )
+    # refused before anything of it is kept, so that refusals fill no disk
+    taught = engine.store.corrections.rehearse(task.name, new, subject.facts, limits_of(engine))
     started = time.perf_counter()
-    if dry_run:
-        row = _supposed(task, new, known.seq + 1, subject.facts.phash)
+    if dry_run and taught.fresh:
+        row = _supposed(task, taught.correction, known.seq + 1, subject.facts.phash)
         later = engine.learned.suppose(task, [row])
     else:
         taught = _commit(engine, task, new, subject)
@@ -299,33 +300,19 @@ def _commit(engine: Engine, task: Task, new: NewCorrection, subject: Subject) ->
             family=family,
             split=split_of(family),
         )
+    return engine.store.corrections.teach(task.name, new, subject.facts, sample, limits_of(engine))
+
+
+def limits_of(engine: Engine) -> TeachLimits:
+    """What a person who is not trusted may do."""
     settings = engine.settings
-    limits = TeachLimits(settings.feedback_per_minute, settings.feedback_new_labels)
-    return engine.store.corrections.teach(task.name, new, subject.facts, sample, limits)
+    return TeachLimits(settings.feedback_per_minute, settings.feedback_new_labels)
 
 
-def _supposed(task: Task, new: NewCorrection, seq: int, phash: int) -> Correction:
-    """The row that the log would have."""
-    label = new.label
-    if new.variant_of is not None:
-        label = new.variant_of
-    if not task.open:
-        check_label((*task.labels, *task.variants), label)
-    return Correction(
-        id="",
-        task=task.name,
-        seq=seq,
-        sha256=new.sha256,
-        label=label,
-        person=new.person.name,
-        created_at=datetime.now(UTC),
-        verdict_id=new.verdict_id,
-        variant_of=new.variant_of,
-        note=new.note,
-        trusted=new.person.trusted,
-        before=new.before,
-        phash=phash,
-    )
+def _supposed(task: Task, row: Correction, seq: int, phash: int) -> Correction:
+    """The row as the log would have it; a link to another label is not made by a rehearsal."""
+    label = row.variant_of or row.label
+    return replace(row, seq=seq, label=task.variants.get(label, label), phash=phash)
 
 
 def _undoing(row: Correction, seq: int) -> Correction:

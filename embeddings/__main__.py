@@ -168,6 +168,8 @@ def _embed(
         teaching = embed_teaching(
             store, embedder, task.name, task.kind, settings=settings, progress=advance, pace=pace
         )
+    if samples.embedded or teaching.embedded:
+        store.tasks.renew(task.name)  # a running service learns from them without a restart
     return TaskRun(samples, teaching)
 
 

@@ -71,11 +71,14 @@ class Adjusted:
         Its labels and those taught since, sorted.
     correcting
         What the corrections change; None without any.
+    golden_right
+        How many golden pictures of its support it answers rightly; None where nobody counted.
     """
 
     base: Head
     classes: tuple[str, ...]
     correcting: Correcting | None
+    golden_right: int | None = None
 
     def predict_proba(self, vectors: NDArray[np.float32]) -> Chances:
         """Probabilities of each label.
@@ -106,7 +109,7 @@ def adjust(
 ) -> Adjusted:
     """Correct a version's head by examples, without fitting it anew. Pure.
 
-    Values ridge regression on what the head got wrong, with two kernels. The far one
+    Kernel ridge regression on what the head got wrong, with two kernels. The far one
     generalises; anchors hold it to the head's own answers, and its effect is scaled back until
     the golden pictures are kept. The near one makes up for what is then left at the examples
     themselves. A label that the head does not know is told from the known ones by the far
@@ -138,9 +141,11 @@ def adjust(
 
 
 def golden_right(head: Head, support: Support) -> tuple[int, int]:
-    """How many golden pictures a head answers rightly, and of how many."""
+    """How many golden pictures of its support a head answers rightly, and of how many."""
     if not len(support.golden):
         return 0, 0
+    if isinstance(head, Adjusted) and head.golden_right is not None:
+        return head.golden_right, len(support.golden)
     right = _right(head.predict_proba(support.golden), head.classes, support.golden_labels)
     return int(right.sum()), len(right)
 
@@ -168,7 +173,7 @@ def _fitted(products: Products, shown: Sequence[Shown]) -> Adjusted:
     share = next(share for share in SHARES if share == 0 or golden.kept(reach, share * beyond))
     rows = np.concatenate([seen.rows, products.anchors])
     made = Correcting(products.scaling, kernels, rows, far, share * near, reach)
-    return Adjusted(base, classes, made)
+    return Adjusted(base, classes, made, int(golden.right(reach, share * beyond).sum()))
 
 
 class _Golden:
@@ -186,6 +191,11 @@ class _Golden:
         n = len(self._labels)
         self._allowed = max(LOSS * n, min(1.0, LOSS_OF_FEW * n))
 
+    def right(self, reach: float, near: Values | float) -> NDArray[np.bool_]:
+        """(n,) whether each is answered rightly."""
+        mixed = _mixed(self._base, self._effect, self._known, len(self._classes), reach)
+        return _right(_as_chances(mixed + near), self._classes, self._labels)
+
     def kept(self, reach: float, near: Values | float = 0.0) -> bool:
         """Whether few enough are lost, and all are told about as surely as before.
 
@@ -194,8 +204,7 @@ class _Golden:
         that kept 320 golden pictures lost 2 % of others. It is told among the known labels;
         a new one must take a little from each.
         """
-        mixed = _mixed(self._base, self._effect, self._known, len(self._classes), reach)
-        right = _right(_as_chances(mixed + near), self._classes, self._labels)
+        right = self.right(reach, near)
         if int((self._right & ~right).sum()) > self._allowed:
             return False
         moved = _as_chances(self._base + reach * self._effect[:, : len(self._known)])
