@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from classify import classify
-from config import VERSION
+from config import VERSION, Settings
 from domain import (
     Correction,
     NewSample,
@@ -34,7 +34,7 @@ from domain import (
 from embeddings.images import decode
 from embeddings.likeness import LIKENESS
 from embeddings.teaching import copies_id
-from engine import Engine
+from engine import Engine, open_engine
 from exchange.differing import Difference
 from lessons import Imported, export_lesson, import_lesson, main, parse_arguments
 from tests.exchange.made import (
@@ -145,6 +145,27 @@ def test_a_dry_run_tells_and_changes_nothing(lesson: bytes, other: Engine) -> No
     assert not list((other.settings.data_dir / "pictures").rglob("*"))
     done = brought(other, lesson)
     assert asdict(foreseen) == {**asdict(done), "dry_run": True}
+
+
+@pytest.mark.parametrize("on_conflict", ["keep", "theirs"])
+def test_a_dry_run_foresees_conflicts_as_well(
+    differing: Engine, lesson: bytes, on_conflict: str
+) -> None:
+    before = snapshot(differing)
+    foreseen = brought(differing, lesson, dry_run=True, on_conflict=on_conflict)
+    assert snapshot(differing) == before
+    done = brought(differing, lesson, on_conflict=on_conflict)
+    assert asdict(foreseen) == {**asdict(done), "dry_run": True}
+
+
+def test_either_database_takes_it_in(taught: Engine, lesson: bytes, any_settings: Settings) -> None:
+    engine = open_engine(any_settings)
+    try:
+        for _ in range(2):
+            brought(engine, lesson)
+            assert snapshot(engine) == snapshot(taught)
+    finally:
+        engine.close()
 
 
 def test_it_can_become_another_task(taught: Engine, lesson: bytes, other: Engine) -> None:
