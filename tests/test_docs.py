@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from config import Settings
+from domain import TaskKind
 from engine import open_engine
 from tests.web.service import client_of
 
@@ -54,9 +55,10 @@ def test_command_and_its_options_exist(command: str) -> None:
 def test_every_path_asked_in_the_readme_is_served(settings: Settings) -> None:
     engine = open_engine(settings)
     client = client_of(engine)
-    engine.store.tasks.create("smile", engine.store.tasks.get("authenticity").kind, open=True)
-    paths = set(re.findall(r"http://127\.0\.0\.1:5000(/[a-z_/]*)", README))
-    assert {"/classify", "/classify_url", "/batch_classify", "/health"} <= paths
+    for task in ("smile", "letters"):
+        engine.store.tasks.create(task, TaskKind.PHOTO, open=True)
+    paths = set(re.findall(r"http://127\.0\.0\.1:5000(/[a-z0-9_/]*)", README))
+    assert {"/classify", "/feedback", "/tasks/letters/train", "/health"} <= paths
     for path in sorted(paths):
         assert client.options(path).status_code == 200, path
     engine.close()
