@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from flask import Response, request
 
-from domain import DEFAULT_TASK, ExposrError, NotFound, Receipt, Unacceptable
+from domain import (
+    DEFAULT_TASK,
+    Conflict,
+    Correction,
+    ExposrError,
+    NotFound,
+    Receipt,
+    Unacceptable,
+)
 from feedback import correct, correct_many, receipt, undo, undo_person
 from given import Given
 from web.answers import answer
@@ -17,6 +27,7 @@ from web.payloads.feedback import (
     UndoPersonRequest,
     person_undone_body,
     receipt_document,
+    taught_document,
 )
 from web.queries import asked_count, asked_flag, asked_sha256, asked_whole
 from web.tasks import known_task
@@ -53,7 +64,7 @@ def train(task: str) -> Response:
 
 def _taught(given: Given, *, dry_run: bool) -> Response:
     made = correct(current_engine(), given, dry_run=dry_run)
-    response = answer(receipt_document(made), 200 if dry_run else 201)
+    response = answer(taught_document(made), 200 if dry_run else 201)
     if not dry_run:
         response.headers["Location"] = f"/tasks/{given.task}/feedback/{made.correction.id}"
     return response
@@ -80,7 +91,7 @@ def give_feedback_in_bulk(task: str = DEFAULT_TASK) -> Response:
 
 def _result(made: Receipt | ExposrError) -> dict[str, object]:
     if isinstance(made, Receipt):
-        return receipt_document(made)
+        return taught_document(made)
     return {"error": describe_briefly(made)}
 
 
@@ -108,9 +119,10 @@ def list_feedback(task: str = DEFAULT_TASK) -> Response:
 
 def show_receipt(correction_id: str, task: str | None = None) -> Response:
     """The receipt of a correction, and whether it was taken back."""
-    return answer(
-        receipt_document(receipt(current_engine(), _task_of(correction_id, task), correction_id))
-    )
+    row = _found(correction_id, task)
+    if row.erased:
+        raise NotFound("The picture of this correction was erased, and its receipt with it.")
+    return answer(receipt_document(receipt(current_engine(), row.task, row.id)))
 
 
 def undo_feedback(correction_id: str, task: str | None = None) -> Response:
@@ -118,27 +130,25 @@ def undo_feedback(correction_id: str, task: str | None = None) -> Response:
 
     Whoever may not do what the admin key opens takes back only what they gave themselves.
     """
-    engine, person = current_engine(), current_person()
-    dry_run = asked_flag("dry_run")
-    task = _task_of(correction_id, task)
-    given_by = engine.store.corrections.get(task, correction_id).person
-    if not person.trusted and given_by != person.name:
-        raise Forbidden(f"This correction is {given_by}'s; taking it back needs the admin key.")
-    return answer(receipt_document(undo(engine, task, correction_id, person, dry_run=dry_run)))
+    person, dry_run = current_person(), asked_flag("dry_run")
+    row = _found(correction_id, task)
+    if not person.trusted and row.person != person.name:
+        raise Forbidden(f"This correction is {row.person}'s; taking it back needs the admin key.")
+    if row.erased:
+        raise Conflict("The picture of this correction was erased; nothing is left to take back.")
+    undone = undo(current_engine(), row.task, row.id, person, dry_run=dry_run)
+    return answer(receipt_document(undone))
 
 
-def _task_of(correction_id: str, task: str | None) -> str:
-    """The task of a correction; at the root it may be any, as its receipt names it without one."""
-    if not ID.fullmatch(correction_id):
-        raise NotFound("There is no correction of that id.")
-    if task is not None:
-        return known_task(task).name
+def _found(correction_id: str, task: str | None) -> Correction:
+    """A row of the log; at the root of any task, as its receipt names it without one."""
     store = current_engine().store
-    for one in store.tasks.all():
-        try:
-            return store.corrections.get(one.name, correction_id).task
-        except NotFound:
-            continue
+    if task is not None:
+        known_task(task)
+    if ID.fullmatch(correction_id):
+        for name in [task] if task else [one.name for one in store.tasks.all()]:
+            with suppress(NotFound):
+                return store.corrections.get(name, correction_id)
     raise NotFound("There is no correction of that id.")
 
 

@@ -7,10 +7,12 @@ from typing import Any
 from flask import Flask
 from pydantic import BaseModel
 
+from review import ORDERS
 from web import (
     archives,
     feedback,
     health,
+    lessons,
     pages,
     pictures,
     review,
@@ -38,7 +40,8 @@ from web.payloads.feedback import (
     TrainRequest,
     UndoPersonRequest,
 )
-from web.payloads.review import QuarantineBody
+from web.payloads.lessons import ImportedBody
+from web.payloads.review import QuarantineBody, QueueBody
 from web.payloads.service import ConfigBody, ConfigChange, HealthBody
 from web.payloads.tasks import (
     LinkRequest,
@@ -76,6 +79,13 @@ PAGE = (
     Parameter("person", "Only those of this person.", TEXT),
     Parameter("sha256", "Only those on this picture.", TEXT),
 )
+ORDER = Parameter("order", "What comes first.", {"type": "string", "enum": list(ORDERS)})
+ON_CONFLICT = Parameter(
+    "on_conflict",
+    "Whether a picture labelled otherwise here keeps its label.",
+    {"type": "string", "enum": list(lessons.ON_CONFLICT)},
+)
+
 
 BINARY = {"type": "string", "format": "binary"}
 ONE_PICTURE: dict[str, type[BaseModel] | dict[str, Any]] = {
@@ -111,6 +121,14 @@ EXAMPLE: dict[str, type[BaseModel] | dict[str, Any]] = {
         "properties": {"image": BINARY, **SAID},
     },
     "application/json": TrainRequest,
+}
+LESSON: dict[str, type[BaseModel] | dict[str, Any]] = {
+    "multipart/form-data": {
+        "type": "object",
+        "required": ["archive"],
+        "properties": {"archive": BINARY},
+    },
+    lessons.ZIP: BINARY,
 }
 
 ROUTES = (
@@ -173,6 +191,10 @@ ROUTES = (
         refusals=(404, 422), per_task=True, asks=PAGE,
     ),
     Route(
+        "GET", "/feedback/conflicts", review.list_conflicts, Level.FEEDBACK, QueueBody,
+        refusals=(404, 422), per_task=True, asks=(COUNT,),
+    ),
+    Route(
         "GET", "/feedback/<correction_id>", feedback.show_receipt, Level.FEEDBACK, ReceiptBody,
         refusals=(404,), per_task=True,
     ),
@@ -193,6 +215,10 @@ ROUTES = (
         {"application/json": UnlinkRequest}, refusals=(404, 409, *BODY_REFUSALS), per_task=True,
     ),
     Route(
+        "GET", "/queue", review.show_queue, Level.FEEDBACK, QueueBody,
+        refusals=(404, 422), per_task=True, asks=(COUNT, ORDER),
+    ),
+    Route(
         "GET", "/quarantine", review.show_quarantine, Level.FEEDBACK, QuarantineBody,
         refusals=(404, 422), per_task=True, asks=(COUNT,),
     ),
@@ -203,6 +229,14 @@ ROUTES = (
     Route(
         "DELETE", "/pictures/<sha256>", pictures.erase_picture, Level.ADMIN, ErasedBody,
         refusals=(404,),
+    ),
+    Route(
+        "GET", "/export_data", lessons.export_data, Level.FEEDBACK, BINARY,
+        refusals=(404,), per_task=True, media=lessons.ZIP,
+    ),
+    Route(
+        "POST", "/import_data", lessons.import_data, Level.ADMIN, ImportedBody, LESSON,
+        refusals=(404, 409, *BODY_REFUSALS), per_task=True, asks=(DRY_RUN, ON_CONFLICT),
     ),
     Route(
         "POST", "/save", archives.save, Level.FEEDBACK, SavedBody, refusals=(404,), per_task=True

@@ -60,6 +60,7 @@ def test_what_changes_models_tasks_and_settings_needs_the_admin_key() -> None:
         "erase_picture": Level.ADMIN,
         "reset": Level.ADMIN,
         "restore": Level.ADMIN,
+        "import_data": Level.ADMIN,
         "change_config": Level.ADMIN,
         "delete_task": Level.ADMIN,
     }
@@ -68,7 +69,10 @@ def test_what_changes_models_tasks_and_settings_needs_the_admin_key() -> None:
 def test_what_others_sent_and_said_is_not_public_with_public_classify() -> None:
     """Whoever knows a picture's sha256 has it already; nobody else is told it without a key."""
     shown = {r.endpoint for r in ROUTES if r.method == "GET" and r.level is Level.FEEDBACK}
-    assert shown == {"list_feedback", "show_receipt", "show_quarantine"}
+    assert shown == {
+        "list_feedback", "list_conflicts", "show_receipt", "show_queue", "show_quarantine",
+        "export_data",
+    }  # fmt: skip
 
 
 # (settings, level) -> keys that open it; None: open to all

@@ -92,6 +92,20 @@ def test_endless_headers_are_not_collected() -> None:
         read_all(body, size=60_000)
 
 
+@pytest.mark.parametrize(("length", "read"), [(70, True), (72, True), (201, False)])
+def test_boundary_a_little_longer_than_the_standard_has_it_is_read(length: int, read: bool) -> None:
+    boundary = "b" * length
+    body = written(b"x").replace(BOUNDARY.encode(), boundary.encode())
+    kind = f"multipart/form-data; boundary={boundary}"
+    with FLASK.test_request_context(method="POST", data=b"-", content_type=kind):
+        if read:
+            with parts(in_pieces(body, 9), most=5) as found:
+                assert [part.read() for part in found] == [b"x"]
+        else:
+            with pytest.raises(Malformed, match="boundary"), parts(in_pieces(body, 9), most=5):
+                pass
+
+
 def test_missing_boundary_is_malformed() -> None:
     with FLASK.test_request_context(method="POST", data=b"-", content_type="multipart/form-data"):
         with pytest.raises(Malformed, match="boundary"), parts(in_pieces(b"", 1), most=5):

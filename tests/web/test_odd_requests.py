@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from web.route import paths_of
 from web.routes import ROUTES
 
 QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 PATHS = sorted({path for route in ROUTES for path in paths_of(route)})
 POSTS = sorted({path for route in ROUTES if route.method == "POST" for path in paths_of(route)})
@@ -32,7 +33,9 @@ TYPES = (
     "text/plain", "", "a/b;c", "application/x-www-form-urlencoded", "application/json; charset=x",
 )  # fmt: skip
 KEYS = ("url", "image", "urls", "name", "labels", "kind", "open", "prompts", "training_time",
-        "log_level", "max_false_accusation", "min_images_per_class")  # fmt: skip
+        "log_level", "max_false_accusation", "min_images_per_class", "verdict_id", "sample_id",
+        "label", "correct", "variant_of", "note", "dry_run", "char", "items", "person", "since",
+        "variant", "char1", "char2", "confirm", "archive")  # fmt: skip
 TEXTS = st.text(max_size=30) | st.sampled_from(
     ["http://127.0.0.1/", "file:///etc/passwd", "http://[::1]:80/", "data:image/png;base64,AAAA",
      "data:,", "photo", "ಅ", "\x00", "unsure", "../..", "http://\ud800", "a" * 5000]
@@ -67,7 +70,7 @@ def check(response: TestResponse) -> None:
 
 
 def filled(path: str, task: str) -> str:
-    return path.replace("<task>", task).replace("<verdict_id>", "x").replace("<name>", "x")
+    return re.sub(r"<\w+>", "x", path.replace("<task>", task))
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -75,6 +78,10 @@ def filled(path: str, task: str) -> str:
 @given(document=DOCUMENTS)
 @example(document={"urls": [None, 1, {"a": []}]})
 @example(document={"labels": [[[[]]]], "name": {"a": 1}})
+@example(document={"items": [None, 1, [], {}, {"label": {}}, {"sample_id": -(10**40)}]})
+@example(document={"sample_id": 10**400, "label": "ai"})
+@example(document={"label": ["ai"] * 10_000})
+@example(document={"label": "ai", "variant": "unsure"})
 def test_any_json_is_answered(client: FlaskClient, path: str, document: Any) -> None:
     body = json.dumps(document)  # writes NaN and Infinity too, and half characters as escapes
     check(client.post(filled(path, "authenticity"), data=body, content_type="application/json"))
@@ -118,6 +125,37 @@ def test_any_multipart_is_answered(
     check(client.post(path, data=body, content_type="multipart/form-data; boundary=b"))
 
 
+FIELDS = st.sampled_from(
+    ["label", "char", "variant_of", "note", "dry_run", "correct", "verdict_id", "sample_id", "url"]
+)
+
+
+@pytest.mark.parametrize("path", ["/tasks/odd/feedback", "/tasks/odd/train"])
+@QUICK
+@given(fields=st.dictionaries(FIELDS | TEXTS, TEXTS, max_size=5), key=st.none() | TEXTS)
+@example(fields={"label": "x"}, key=None)
+@example(fields={"label": "x", "variant_of": "x"}, key="1")
+@example(fields={"label": "y", "variant_of": "x", "note": "\x00"}, key="1")
+@example(fields={"label": "x", "variant_of": "y"}, key="\x00")
+def test_anything_said_of_a_picture_is_answered(
+    client: FlaskClient, path: str, fields: dict[str, str], key: str | None
+) -> None:
+    client.post("/tasks", json={"name": "odd", "open": True})
+    written = {
+        name.encode("utf-8", "ignore"): t.encode("utf-8", "replace") for name, t in fields.items()
+    }
+    form = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % pair
+        for pair in written.items()
+    )
+    head = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n'
+    body = form + head + jpeg(7) + b"\r\n--b--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    if key is not None:
+        headers["Idempotency-Key"] = re.sub(r"[^\x20-\xff]", "?", key)
+    check(client.post(path, data=body, headers=headers))
+
+
 @pytest.mark.parametrize("path", [p for p in PATHS if "<" in p])
 @QUICK
 @given(name=st.text(min_size=1, max_size=40), method=st.sampled_from(["GET", "POST", "DELETE"]))
@@ -133,7 +171,16 @@ def test_any_name_in_a_path_is_answered(
 @QUICK
 @given(
     header=st.sampled_from(
-        ["Host", "Origin", "Authorization", "X-Request-ID", "Content-Length", "Range", "Accept"]
+        [
+            "Host",
+            "Origin",
+            "Authorization",
+            "X-Request-ID",
+            "Content-Length",
+            "Range",
+            "Accept",
+            "Idempotency-Key",
+        ]
     ),
     value=st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60),
 )

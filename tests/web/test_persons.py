@@ -132,7 +132,7 @@ def test_public_classify_does_not_open_what_people_said(settings: Settings) -> N
     client = client_of(engine)
     assert client.get("/stats").status_code == 200
     assert client.post("/classify", data={"image": file(jpeg())}).status_code == 200
-    for path in ("/feedback", "/quarantine", f"/feedback/{'0' * 32}"):
+    for path in ("/feedback", "/queue", "/quarantine", "/export_data", f"/feedback/{'0' * 32}"):
         assert client.get(path).status_code == 401, path
     assert taught(client, None).status_code == 401
     engine.close()

@@ -129,8 +129,9 @@ class CorrectionBody(Payload):
 
 
 class ReceiptBody(CorrectionBody):
-    """A correction and what it did. A dry run's has no `id`."""
+    """A correction and what it did."""
 
+    id: str | None = Field(description="Null of a dry run.")  # type: ignore[assignment]
     before: AnswerBody
     after: AnswerBody
     learned_ms: float
@@ -170,8 +171,13 @@ class PersonUndoneBody(Payload):
 
 def receipt_document(receipt: Receipt) -> dict[str, Any]:
     """The JSON of a `ReceiptBody`."""
+    return describe_receipt(receipt)
+
+
+def taught_document(receipt: Receipt) -> dict[str, Any]:
+    """The same of what was just given: of a dry run nothing has a name by which to find it."""
     document = describe_receipt(receipt)
-    return document if receipt.correction.id else {**document, "undo": None}
+    return {**document, "id": None, "undo": None} if receipt.dry_run else document
 
 
 def person_undone_body(task: str, undone: PersonUndone) -> PersonUndoneBody:

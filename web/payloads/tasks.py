@@ -12,6 +12,7 @@ from engine import Engine
 from web.payloads import Payload
 
 LAST_CORRECTIONS = 100
+LAST_PICTURES = 500
 
 
 class NewTask(Payload):
@@ -115,6 +116,7 @@ class MemoryStats(Payload):
 class QueueSizes(Payload):
     """How much waits for somebody to look at it."""
 
+    uncertain: int = Field(description="Latest pictures asked about that nobody corrected.")
     conflict: int = Field(description="Pictures about which people differ.")
     quarantine: int = Field(description="Pictures that were offered and not kept.")
 
@@ -181,6 +183,10 @@ def stats_body(engine: Engine, task: Task) -> StatsBody:
         accuracy_last_corrections=right / len(last) if last else None,
         last_corrections=len(last),
         queues=QueueSizes(
+            uncertain=sum(
+                sha256 not in known.opinions
+                for sha256, _ in store.verdicts.recent(task.name, LAST_PICTURES)
+            ),
             conflict=sum(opinion.disputed for opinion in known.opinions.values()),
             quarantine=quarantined,
         ),
