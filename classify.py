@@ -336,7 +336,7 @@ def classify(
                 model_version=known.version.id if known.version else None,
                 embedder=embedder.id,
                 trained_at=known.version.created_at if known.version else None,
-                corrections=known.seq,
+                corrections=known.standing.seq,
                 picture=picture.facts,
                 timing_ms={stage: round(ms, 3) for stage, ms in timing.items()},
                 created_at=datetime.now(UTC),

@@ -145,7 +145,7 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
     taught = engine.store.corrections.rehearse(task.name, new, subject.facts, limits_of(engine))
     started = time.perf_counter()
     if dry_run and taught.fresh:
-        row = _supposed(task, taught.correction, known.seq + 1, subject.facts.phash)
+        row = _supposed(task, taught.correction, known.standing.seq + 1, subject.facts.phash)
         later = engine.learned.suppose(task, [row])
     else:
         taught = _commit(engine, task, new, subject)
@@ -202,7 +202,7 @@ def undo(
     before = _answer(task, known, sight)
     started = time.perf_counter()
     if dry_run:
-        later = engine.learned.suppose(task, [_undoing(row, known.seq + 1)])
+        later = engine.learned.suppose(task, [_undoing(row, known.standing.seq + 1)])
     else:
         engine.store.corrections.undo(task_name, [correction_id], person.name, person.trusted)
         task = engine.store.tasks.get(task_name)  # a label only it had is gone
@@ -238,7 +238,7 @@ def undo_person(
     rows = engine.store.corrections.of_person(task_name, whom, since)
     known = later = engine.learned.knowledge(task)
     if rows and dry_run:
-        undone = [_undoing(row, known.seq + i) for i, row in enumerate(rows, 1)]
+        undone = [_undoing(row, known.standing.seq + i) for i, row in enumerate(rows, 1)]
         later = engine.learned.suppose(task, undone)
     elif rows:
         ids = [row.id for row in rows]

@@ -13,7 +13,7 @@ from domain import Correction, Task, Unacceptable, Verdict, VerdictSource
 from engine import Engine
 from models.families import Families
 from models.knowledge import Knowledge
-from models.standing import Canonical, Standing, opinion_of, overruled
+from models.standing import Canonical, opinion_of, overruled
 
 ORDERS = ("uncertain", "diverse", "conflict")
 MOST = 200
@@ -106,7 +106,7 @@ def queue(engine: Engine, task_name: str, order: str = "uncertain", n: int = 20)
 def _disputes(engine: Engine, task: Task) -> list[Queued]:
     known = engine.learned.knowledge(task)
     golden = known.support.golden_pictures if known.support else {}
-    standing = Standing().after(engine.store.corrections.since(task.name, 0))
+    standing = known.standing
     found = {
         opinion.vote.sha256: _dispute(
             opinion.votes, opinion.label, opinion.shares.get(opinion.label or "")

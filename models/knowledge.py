@@ -40,8 +40,10 @@ class Knowledge:
         What answers: the version's head, that head adjusted, or the taught one.
     problem
         Why the current version does not answer.
+    standing
+        The corrections that count.
     opinions
-        By sha256, what people say of a picture.
+        By sha256, what people say of a picture; without votes that golden pictures overrule.
     memory, rule
         The corrected pictures by what they look like, and how alike is alike enough.
     taught
@@ -51,12 +53,12 @@ class Knowledge:
     version: ModelVersion | None = None
     head: Head | None = None
     problem: str | None = None
+    standing: Standing = field(default_factory=Standing)
     opinions: Mapping[str, Opinion] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     rule: NearRule = field(default_factory=NearRule)
     taught: Mapping[str, int] = field(default_factory=dict)
     support: Support | None = None
-    seq: int = 0
 
     @cached_property
     def golden(self) -> Golden | None:
@@ -127,11 +129,11 @@ class Fold:
         """What is known now."""
         known = Knowledge(
             problem=problem,
+            standing=self._standing,
             opinions=self._opinions,
             memory=self._memory,
             rule=self._rule(),
             support=self._support,
-            seq=self._standing.seq,
         )
         counts = dict(self._counts)
         if self._taught_answers(counts):
