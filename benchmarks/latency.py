@@ -15,8 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -30,9 +28,8 @@ from rich.table import Table
 
 from benchmarks.ledger import record
 from benchmarks.load import Answers, copies, fire, photograph
+from benchmarks.served import ROOT, free_port, wait_until_healthy
 
-ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 150.0
 SAMPLE_SECONDS = 0.1
 THREADS = 8
 NAIVE = "naive"
@@ -104,28 +101,13 @@ def running(name: str, port: int, folder: Path) -> Iterator[Server]:
             command, cwd=ROOT, env={**os.environ, **own}, stdout=log, stderr=log
         )
     try:
-        _wait_until_healthy(process, port, folder / f"{name}.log")
+        wait_until_healthy(process, port, folder / f"{name}.log")
         server = Server(name, port, psutil.Process(process.pid), time.perf_counter() - started)
         server.watch()
         yield server
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            sys.exit(f"It ended with {process.returncode}:\n{log.read_text()[-3000:]}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60):
-                return
-        except urllib.error.HTTPError:
-            time.sleep(0.05)  # there, but not ready
-        except OSError:
-            time.sleep(0.02)
-    sys.exit(f"It did not answer:\n{log.read_text()[-3000:]}")
 
 
 @contextmanager
@@ -197,8 +179,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="exposr-latency-") as folder, ExitStack() as stack:
         figures: dict[str, Any] = {}
         servers = []
-        for name, port in zip(arguments.servers, _free_ports(), strict=False):
-            first = None
+        for name in arguments.servers:
+            first, port = None, free_port()
             if name != NAIVE:  # the first start also makes and trains the starter lesson
                 with running(name, port, Path(folder)) as server:
                     first = round(server.start_seconds, 2)
@@ -236,12 +218,6 @@ def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
-
-
-def _free_ports() -> Iterator[int]:
-    for port in range(15_310, 15_400):
-        if not any(c.laddr.port == port for c in psutil.net_connections("tcp") if c.laddr):
-            yield port
 
 
 def _ratio(figures: Mapping[str, Any], name: str, clients: str) -> str:
