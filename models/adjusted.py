@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from models import Head
 from models.examples import Strings
-from models.kernel_ridge import Kernels, Ridge, Values, single_thread
+from models.kernel_ridge import Kernels, Ridge, Values
 from models.products import MOST, Chances, Products, Rows, Scaling
 from models.support import Support
 from models.taught import Shown
+from models.threads import single_thread
 
 Places = NDArray[np.intp]
 

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 Products = NDArray[np.float32]
 Values = NDArray[np.float64]
@@ -26,8 +20,6 @@ FINE = 2.0**-18
 REFINED = 2.0**-32
 """What may be left of the equations: far below the grid, so that its points are hit."""
 ROUNDS = 8
-
-_alone = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +104,3 @@ class Ridge:
 
 def _on_grid(values: Values) -> Values:
     return np.asarray(np.rint(values / FINE) * FINE)
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """One BLAS thread, for one caller at a time: matrices this small gain nothing from more."""
-    with _alone, _controller().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _controller() -> Any:
-    """Finding the libraries takes 10 ms, so they are found once; scipy's is loaded first."""
-    import scipy.linalg  # noqa: F401
-
-    return ThreadpoolController()
