@@ -59,7 +59,8 @@ class Intake:
         self._task = task
         self._demo = demo
         samples = self._store.samples.all(task.name, demo=demo)
-        self._labels = {sample.sha256: sample.label for sample in samples}
+        # one that corrections alone brought is offered again: it becomes the user's own
+        self._labels = {one.sha256: one.label for one in samples if not one.taught}
         self.families = Families.of(task.kind, samples)
 
     def read(self, data: bytes) -> PictureFacts | str:

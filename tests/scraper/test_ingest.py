@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from config import Settings
-from domain import BadImage, NotFound, Split, TaskKind, Unacceptable
+from domain import (
+    BadImage,
+    NewCorrection,
+    NewSample,
+    NotFound,
+    Person,
+    Split,
+    TaskKind,
+    Unacceptable,
+)
 from embeddings.images import decode, encode_jpeg, resize
 from models.families import split_of
 from scraper.ingest import Request, Summary, in_order, ingest_folder
@@ -343,6 +352,17 @@ def test_one_picture_is_taken(opened: Opened) -> None:
     near, kept = ingest_picture(opened, copy_of(1), "authenticity", offer)
     assert near is Outcome.NEAR_DUPLICATE and kept is not None
     assert kept.family == sample.sha256
+
+
+def test_a_picture_that_was_taught_first_becomes_the_users_own(opened: Opened) -> None:
+    facts = decode(png(1)).facts
+    new = NewCorrection(facts.sha256, "ai", Person("me", trusted=True))
+    brought = NewSample("ai", "feedback:me", facts.sha256, split_of(facts.sha256))
+    correction = opened.store.corrections.teach("authenticity", new, facts, brought).correction
+    outcome, sample = ingest_picture(opened, png(1), "authenticity", Offer("ai", "mine"))
+    assert outcome is not Outcome.DUPLICATE and sample is not None and not sample.taught
+    opened.store.corrections.undo("authenticity", [correction.id], "me", trusted=True)
+    assert [one.source for one in opened.store.samples.all("authenticity")] == ["mine"]
 
 
 def test_one_picture_under_a_variant_of_its_label(opened: Opened) -> None:
