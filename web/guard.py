@@ -82,7 +82,7 @@ def _answer_origins(app: Flask, settings: Settings) -> None:
         origins=[re.compile(re.escape(o) + r"\Z", re.I) for o in settings.cors_origins],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
         methods=["GET", "POST", "DELETE"],
-        expose_headers=["X-Request-ID", "Retry-After", "Location"],
+        expose_headers=["X-Request-ID", "Retry-After", "Location", "Content-Disposition"],
         always_send=False,
         max_age=600,
     )

@@ -42,7 +42,7 @@ def export_data(task: str = DEFAULT_TASK) -> Response:
         file.close()
         raise
     name = f"exposr-{task}-{datetime.now(UTC):%Y-%m-%d}.zip"
-    response = send_file(file, ZIP, as_attachment=True, download_name=name)
+    response = send_file(file, ZIP, as_attachment=True, download_name=name, conditional=False)
     response.content_length = size
     response.headers["Cache-Control"] = "no-store"
     return response
