@@ -207,8 +207,8 @@ ROUTES = (
         status=201, also=(200,), refusals=TEACH_REFUSALS, asks=(DRY_RUN, ONCE),
     ),
     Route(
-        "POST", "/link_variants", tasks.link_variants, Level.FEEDBACK, VariantsBody,
-        {"application/json": LinkRequest}, refusals=(404, 409, 429, *BODY_REFUSALS), per_task=True,
+        "POST", "/link_variants", tasks.link_variants, Level.ADMIN, VariantsBody,
+        {"application/json": LinkRequest}, refusals=(404, 409, *BODY_REFUSALS), per_task=True,
     ),
     Route(
         "POST", "/unlink_variants", tasks.unlink_variants, Level.ADMIN, VariantsBody,

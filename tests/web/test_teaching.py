@@ -187,19 +187,24 @@ def named(settings: Settings) -> Iterator[FlaskClient]:
     engine.close()
 
 
-def test_link_that_merges_labels_needs_the_admin_key(named: FlaskClient) -> None:
+def test_link_beside_the_log_needs_the_admin_key(named: FlaskClient) -> None:
     teach(named, 1, "ಅ")
     teach(named, 2, "ಆ")
-    headers = {"Authorization": "Bearer b"}
-    path = f"{TASK}/link_variants"
-    response = named.post(path, json={"label": "ಅ", "variant": " ಆ "}, headers=headers)
-    assert (response.status_code, error_of(response)["code"]) == (403, "forbidden")
-    statuses = [
-        named.post(path, json={"label": "ಅ", "variant": f"ಅ{i}"}, headers=headers).status_code
-        for i in range(3)
-    ]
-    assert statuses == [200, 200, 429]
-    assert named.post(path, json={"label": "ಅ", "variant": "ಆ"}).status_code == 200
+    bob = {"Authorization": "Bearer b"}
+    for path, said in (
+        ("link_variants", {"label": "ಅ", "variant": "ಆ"}),
+        ("link_variants", {"label": "ಅ", "variant": "ಅ looped"}),
+        ("unlink_variants", {"variant": "ಆ"}),
+    ):
+        response = named.post(f"{TASK}/{path}", json=said, headers=bob)
+        assert (response.status_code, error_of(response)["code"]) == (403, "forbidden")
+    assert named.get(TASK).get_json()["variants"] == {}
+    form = {"image": file(drawn(3)), "label": "ಅ looped", "variant_of": "ಅ"}
+    receipt = named.post(f"{TASK}/train", data=form, headers=bob).get_json()
+    assert (receipt["person"], receipt["variant_of"]) == ("bob", "ಅ")
+    assert named.get(TASK).get_json()["variants"] == {"ಅ looped": "ಅ"}
+    said = {"label": "ಅ", "variant": "ಆ"}
+    assert named.post(f"{TASK}/link_variants", json=said).status_code == 200
 
 
 def test_stats_tell_what_was_taught_and_how_right_the_answers_were(letters: FlaskClient) -> None:
