@@ -120,7 +120,11 @@ class Sight:
 
 
 def decide(
-    task: Task, known: Knowledge, sight: Sight, scores: NDArray[np.float64] | None
+    task: Task,
+    known: Knowledge,
+    sight: Sight,
+    scores: NDArray[np.float64] | None,
+    matches: Sequence[Match] | None = None,
 ) -> Decision:
     """The decision rule: what people said of this picture, of ones like it, then the head. Pure.
 
@@ -134,27 +138,38 @@ def decide(
         The picture.
     scores
         (k,) what the head gives it, in the order of its classes; None without a head.
+    matches
+        The remembered pictures it is a copy of, where they are known already.
     """
     opinion = known.opinions.get(sight.sha256)
     if opinion is not None:
         return _by_memory(task, opinion)
     by_head = _by_head(task, known, scores)
-    alike = [
-        (match, said)
-        for match in known.near(sight.phash, sight.likeness)
-        if (said := known.opinions[match.sha256]).label is not None
-    ]
-    return _by_similar(alike, by_head) if alike else by_head
+    if matches is None:
+        matches = known.near(sight.phash, sight.likeness)
+    alike = [(match, known.opinions[match.sha256]) for match in matches]
+    alike = [(match, said) for match, said in alike if said.label is not None]
+    # somebody trusted leads among copies as on one picture: no copy of a stranger's outvotes them
+    led = [(match, said) for match, said in alike if said.vote.trusted]
+    return _by_similar(led or alike, by_head) if alike else by_head
 
 
-def decide_each(task: Task, known: Knowledge, sights: Sequence[Sight]) -> list[Decision]:
+def decide_each(
+    task: Task,
+    known: Knowledge,
+    sights: Sequence[Sight],
+    matches: Sequence[Sequence[Match]] | None = None,
+) -> list[Decision]:
     """Decide for many pictures, their vectors scored as one batch."""
     scores: dict[int, NDArray[np.float64]] = {}
     having = [(i, sight.vector) for i, sight in enumerate(sights) if sight.vector is not None]
     if known.head is not None and having:
         rows = known.head.predict_proba(np.stack([vector for _, vector in having]))
         scores = {i: row for (i, _), row in zip(having, rows, strict=True)}
-    return [decide(task, known, sight, scores.get(i)) for i, sight in enumerate(sights)]
+    return [
+        decide(task, known, sight, scores.get(i), None if matches is None else matches[i])
+        for i, sight in enumerate(sights)
+    ]
 
 
 def _by_memory(task: Task, opinion: Opinion) -> Decision:
@@ -199,7 +214,7 @@ def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -
     """What the version gives, adjusted by corrections, or what was taught by itself."""
     if known.head is None or scores is None:
         even = {label: 1 / len(task.labels) for label in task.labels}
-        reason = _untaught(task, known)
+        reason = _unanswered(task, known)
         return Decision(
             UNSURE, max(even.values(), default=0.0), even, VerdictSource.NONE, (reason,)
         )
@@ -215,7 +230,7 @@ def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -
     prediction = best
     if known.version is not None:
         if learned:
-            reasons.append(f"{learned} corrections since its training are weighed in.")
+            reasons.append(f"Corrections of {learned} pictures are weighed in.")
         if task.kind is TaskKind.AUTHENTICITY:
             prediction, held_back = _accusation(best, confidence, known.version.card)
             reasons.extend(held_back)
@@ -241,11 +256,13 @@ def _accusation(best: str, confidence: float, card: Mapping[str, Any]) -> tuple[
     ]
 
 
-def _untaught(task: Task, known: Knowledge) -> str:
+def _unanswered(task: Task, known: Knowledge) -> str:
     if known.problem:
         return known.problem
+    if known.head is not None:
+        return "There is no vector of this picture to judge it by; send its file."
     if known.taught:
-        (label,) = known.taught
+        label = next(iter(known.taught))
         return (
             f"Only {label} has been taught so far. Show an example of another label, "
             f"with `label` and the picture, to /tasks/{task.name}/train."
@@ -378,13 +395,21 @@ def classify_each(
             yield next(verdicts) if isinstance(one, Opened) else one
 
 
-def look(engine: Engine, embedder: Embedder, pictures: Sequence[Picture]) -> list[Sight]:
+def called(task: Task, known: Knowledge, scores: NDArray[np.float64]) -> list[str]:
+    """What the head by itself would answer to each of (n, k) scores."""
+    return [_by_head(task, known, row).prediction for row in scores]
+
+
+def look(
+    engine: Engine, embedder: Embedder, pictures: Sequence[Picture], *, keep: bool = True
+) -> list[Sight]:
     """Pictures as the decision sees them, in their order.
 
-    Vectors and likenesses come from the store where it has them, and go there where not.
+    Vectors and likenesses come from the store where it has them; what is new goes there, unless
+    it is not to be kept.
     """
-    vectors = _cached(engine, embedder.id, pictures, embedder.embed)
-    likenesses = _cached(engine, LIKENESS, pictures, _likenesses)
+    vectors = _cached(engine, embedder.id, pictures, embedder.embed, keep=keep)
+    likenesses = _cached(engine, LIKENESS, pictures, _likenesses, keep=keep)
     return [
         Sight(facts.sha256, facts.phash, vectors[facts.sha256], likenesses[facts.sha256])
         for facts in (picture.facts for picture in pictures)
@@ -396,6 +421,8 @@ def _cached(
     name: str,
     pictures: Sequence[Picture],
     compute: Callable[[Sequence[Picture]], NDArray[np.float32]],
+    *,
+    keep: bool,
 ) -> dict[str, NDArray[np.float32]]:
     wanted = {picture.facts.sha256: picture for picture in pictures}
     found, rows = engine.store.vectors.get(name, list(wanted))
@@ -403,7 +430,8 @@ def _cached(
     new = [sha256 for sha256 in wanted if sha256 not in known]
     if new:
         computed = compute([wanted[sha256] for sha256 in new])
-        engine.store.vectors.put(name, new, computed)
+        if keep:
+            engine.store.vectors.put(name, new, computed)
         known.update(zip(new, computed, strict=True))
     return known
 

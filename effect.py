@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from classify import Sight, decide_each
+from classify import Sight, called, decide_each
 from domain import Answer, Correction, Effect, Golden, Receipt, Task, VerdictSource
 from engine import Engine
 from models.knowledge import Knowledge
+from models.memory import Match
 from models.samplebook import LATEST
 from models.watched import Watch
-
-DECIDED = 16
-"""Pictures that are decided twice in full; each looks through the whole memory."""
 
 
 def effect_of(
@@ -68,28 +66,44 @@ def effect_of(
 def _by_head(
     engine: Engine, task: Task, before: Knowledge, after: Knowledge, watch: Watch
 ) -> set[str]:
-    """The pictures to which the head gives another label now; memory may still say the same."""
+    """The pictures that the head answers otherwise now; memory may still say the same."""
     if before.head is after.head:
         return set()
     if before.head is None or after.head is None:
         return set(watch.vectors)
-    first = engine.watched.labels(task, before.head, watch)
-    then = engine.watched.labels(task, after.head, watch)
-    return {sha256 for sha256, label in then.items() if first[sha256] != label}
+    scores = [engine.watched.scores(task, head, watch) for head in (before.head, after.head)]
+    first = called(task, before, scores[0])
+    then = called(task, after, scores[1])
+    return {s for s, one, other in zip(watch.vectors, first, then, strict=True) if one != other}
 
 
 def _changed(
     task: Task, before: Knowledge, after: Knowledge, suspects: Sequence[Sight]
 ) -> set[str]:
-    """Those answered otherwise by the whole rule; past `DECIDED` the head's word counts."""
-    decided, rest = suspects[:DECIDED], suspects[DECIDED:]
-    first, then = (decide_each(task, known, decided) for known in (before, after))
-    changed = {
+    """Those answered otherwise by the whole rule."""
+    first, then = (
+        decide_each(task, known, suspects, matches)
+        for known, matches in _matched(before, after, suspects)
+    )
+    return {
         sight.sha256
-        for sight, one, other in zip(decided, first, then, strict=True)
+        for sight, one, other in zip(suspects, first, then, strict=True)
         if one.prediction != other.prediction
     }
-    return changed | {sight.sha256 for sight in rest}
+
+
+def _matched(
+    before: Knowledge, after: Knowledge, suspects: Sequence[Sight]
+) -> list[tuple[Knowledge, list[list[Match]] | None]]:
+    """Both moments with what they remember of each picture; memory is looked through once."""
+    if before.rule != after.rule:
+        return [(before, None), (after, None)]
+    larger = max(before, after, key=lambda known: len(known.memory))
+    found = [larger.near(sight.phash, sight.likeness) for sight in suspects]
+    return [
+        (known, [[match for match in some if match.sha256 in known.opinions] for some in found])
+        for known in (before, after)
+    ]
 
 
 def described(made: Receipt) -> dict[str, Any]:

@@ -53,6 +53,7 @@ if __name__ == "__main__":
 
 # ruff: noqa: E402
 import json
+import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -62,6 +63,7 @@ from classify import Sight, decide_each
 from config import load_settings
 from domain import (
     Answer,
+    Conflict,
     Correction,
     Erased,
     ExposrError,
@@ -74,10 +76,11 @@ from domain import (
     Task,
     Taught,
     TeachLimits,
+    Unacceptable,
 )
 from effect import described, effect_of, restored
 from engine import Engine, open_engine
-from given import Given, Subject, label_of, stored_sight, subject_of, verdict_of
+from given import Given, Subject, keep, label_of, stored_sight, subject_of, verdict_of
 from models.families import split_of
 from models.knowledge import Knowledge
 from terminal import print_corrections, print_receipt
@@ -86,6 +89,8 @@ from wire import describe_correction, describe_receipt
 LOCAL = Person("local", trusted=True)
 """Who uses the commands: whoever may read the data may teach."""
 LISTED = 50
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +148,34 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
     )
     # refused before anything of it is kept, so that refusals fill no disk
     taught = engine.store.corrections.rehearse(task.name, new, subject.facts, limits_of(engine))
-    started = time.perf_counter()
-    if dry_run and taught.fresh:
-        row = _supposed(task, taught.correction, known.standing.seq + 1, subject.facts.phash)
-        later = engine.learned.suppose(task, [row])
-    else:
+    if taught.fresh and not dry_run:
         taught = _commit(engine, task, new, subject)
-        row = taught.correction
-        if not taught.fresh:
-            return receipt(engine, task.name, row.id)
+    row = taught.correction
+    if not taught.fresh:
+        return receipt(engine, task.name, row.id)
+    started = time.perf_counter()
+    if dry_run:
+        row = _supposed(task, row, known.standing.seq + 1, subject.facts.phash)
+        fresh = {row.sha256: subject.fresh} if subject.fresh else {}
+        later = engine.learned.suppose(task, [row], fresh)
+    else:
         task = engine.store.tasks.get(given.task)  # it may have a label more
         later = engine.learned.knowledge(task)
     learned_ms = (time.perf_counter() - started) * 1000
-    made = Receipt(
-        correction=row,
-        before=before,
-        after=_answer(task, later, subject.sight),
-        learned_ms=learned_ms,
-        effect=effect_of(engine, task, known, later, [subject.sight]),
-        dry_run=dry_run,
-    )
+    after = _answer(task, later, subject.sight)
+    effect = effect_of(engine, task, known, later, [subject.sight])
+    made = Receipt(row, before, after, learned_ms, effect, dry_run=dry_run)
     if not dry_run:
-        engine.store.receipts.put(row.id, described(made))
+        _keep_receipt(engine, made)
     return made
+
+
+def _keep_receipt(engine: Engine, made: Receipt) -> None:
+    """The correction stands without it: whoever asks for the receipt then hears what is so now."""
+    try:
+        engine.store.receipts.put(made.correction.id, described(made))
+    except ExposrError:
+        log.exception("The receipt of %s is not kept", made.correction.id)
 
 
 def correct_many(
@@ -202,6 +212,7 @@ def undo(
     before = _answer(task, known, sight)
     started = time.perf_counter()
     if dry_run:
+        _check_undoable(engine, row)
         later = engine.learned.suppose(task, [_undoing(row, known.standing.seq + 1)])
     else:
         engine.store.corrections.undo(task_name, [correction_id], person.name, person.trusted)
@@ -271,7 +282,8 @@ def receipt(engine: Engine, task_name: str, correction_id: str) -> Receipt:
     task = engine.store.tasks.get(task_name)
     known = engine.learned.knowledge(task)
     now = _answer(task, known, stored_sight(engine, task, row.sha256, row.phash))
-    return Receipt(row, row.before or now, now, 0.0, effect_of(engine, task, known, known, []))
+    effect = effect_of(engine, task, known, known, [])
+    return Receipt(row, row.before or now, now, 0.0, effect, undone=undone)
 
 
 def erase(engine: Engine, sha256: str) -> Erased:
@@ -290,9 +302,9 @@ def erase(engine: Engine, sha256: str) -> Erased:
 
 def _commit(engine: Engine, task: Task, new: NewCorrection, subject: Subject) -> Taught:
     """Write it into the log; what it speaks of is on the disk before."""
+    keep(engine, task, subject)
     sample = None
     if subject.data is not None:
-        engine.store.blobs.put(subject.data)
         family = engine.samplebook.family(task, new.sha256, subject.facts.phash)
         sample = NewSample(
             label=new.label,
@@ -317,6 +329,14 @@ def _supposed(task: Task, row: Correction, seq: int, phash: int) -> Correction:
 
 def _undoing(row: Correction, seq: int) -> Correction:
     return replace(row, id=f"undo of {row.id}", seq=seq, undoes=row.id)
+
+
+def _check_undoable(engine: Engine, row: Correction) -> None:
+    """Refuse what an undo would refuse."""
+    if row.undoes is not None:
+        raise Unacceptable("id", row.id, "a correction that gives a label")
+    if engine.store.corrections.undone_by(row.task, row.id) is not None:
+        raise Conflict(f"the correction {row.id} is undone already", id=row.id)
 
 
 def _answer(task: Task, known: Knowledge, sight: Sight) -> Answer:

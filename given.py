@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from classify import Sight, look
 from domain import UNSURE, Malformed, NotFound, Person, PictureFacts, Task, Unacceptable, Verdict
-from embeddings.images import Limits, decode
-from embeddings.teaching import store_teaching
+from embeddings.images import Limits, Picture, decode
+from embeddings.likeness import LIKENESS
+from embeddings.teaching import copies_id, copies_of, load_copies
 from engine import Engine
+from models.shelf import Fresh
 from storage.labels import clean_label
 
 LONGEST_NOTE = 2_000
@@ -32,11 +36,20 @@ class Given:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """The picture that is spoken of. `data` is None where its file is not kept."""
+    """The picture that is spoken of.
+
+    Attributes
+    ----------
+    data
+        Its file; None where that is not kept.
+    fresh
+        What a head learns from, made of the file; None where the store has what there is.
+    """
 
     facts: PictureFacts
     sight: Sight
     data: bytes | None
+    fresh: Fresh | None
 
 
 def verdict_of(engine: Engine, given: Given) -> Verdict | None:
@@ -79,7 +92,7 @@ def label_of(given: Given, verdict: Verdict | None) -> str:
 
 
 def subject_of(engine: Engine, task: Task, given: Given, verdict: Verdict | None) -> Subject:
-    """The picture that is spoken of; what a head learns from it is in the store on return.
+    """The picture that is spoken of; nothing of it is kept by this.
 
     Raises
     ------
@@ -105,12 +118,35 @@ def subject_of(engine: Engine, task: Task, given: Given, verdict: Verdict | None
     picture = decode(data, Limits.of(engine.settings))
     if verdict is not None and picture.facts.sha256 != verdict.picture.sha256:
         raise Unacceptable("image", picture.facts.sha256, "the picture of that verdict")
+    (sight,) = look(engine, engine.embedders[task.kind], [picture], keep=False)
+    return Subject(picture.facts, sight, data, _fresh(engine, task, picture, sight))
+
+
+def keep(engine: Engine, task: Task, subject: Subject) -> None:
+    """Put the file and what a head learns from into the store."""
+    if subject.data is None or subject.fresh is None:
+        return
+    engine.store.blobs.put(subject.data)
+    sha256, fresh = subject.facts.sha256, subject.fresh
     embedder = engine.embedders[task.kind]
-    (sight,) = look(engine, embedder, [picture])
+    engine.store.vectors.put(embedder.id, [sha256], fresh.vector[None])
+    engine.store.vectors.put(LIKENESS, [sha256], fresh.likeness[None])
+    if len(fresh.copies):
+        name = copies_id(embedder, task.kind)
+        engine.store.vectors.put(name, [sha256], fresh.copies.reshape(1, -1))
+
+
+def _fresh(engine: Engine, task: Task, picture: Picture, sight: Sight) -> Fresh:
+    if sight.vector is None or sight.likeness is None:
+        raise AssertionError("a picture that was looked at has both")
+    embedder = engine.embedders[task.kind]
+    copies = np.zeros((0, embedder.dim), np.float32)
     version = engine.store.versions.current(task.name)
     if version is None or version.demo:  # a trained version's head learns without copies
-        store_teaching(engine.store, embedder, picture, task.kind)
-    return Subject(picture.facts, sight, data)
+        known = load_copies(engine.store, embedder, task.kind, [sight.sha256])
+        made = known.get(sight.sha256)
+        copies = copies_of(picture, task.kind, embedder) if made is None else made
+    return Fresh(sight.vector, sight.likeness, copies)
 
 
 def stored_sight(engine: Engine, task: Task, sha256: str, phash: int) -> Sight:
@@ -135,4 +171,4 @@ def _unkept(engine: Engine, task: Task, sha256: str, verdict: Verdict | None) ->
     if verdict is None:
         raise NotFound("The file of this sample is gone; send it again as a picture.")
     sight = stored_sight(engine, task, sha256, verdict.picture.phash)
-    return Subject(verdict.picture, sight, None)
+    return Subject(verdict.picture, sight, None, None)

@@ -30,11 +30,19 @@ class Admission:
 
     Left out are pictures people are at odds about, and what a person who is not trusted gives
     beyond a share of what everybody else gave before: whoever floods a task moves the memory of
-    those very pictures and no more.
+    those very pictures and no more. Putting others at odds counts as giving.
+
+    Parameters
+    ----------
+    canonical
+        Variants of labels.
+    first_is_free
+        Whether who teaches before anybody else did is not limited: a task has its teacher.
     """
 
-    def __init__(self, canonical: Canonical) -> None:
+    def __init__(self, canonical: Canonical, *, first_is_free: bool = True) -> None:
         self._canonical = canonical
+        self._first_is_free = first_is_free
         self._given: Counter[str] = Counter()
         self._last = 0  # the latest vote that was looked at
         self.teachings: Mapping[str, Teaching] = {}
@@ -64,18 +72,39 @@ class Admission:
     def _admitted(self, opinions: Iterable[Opinion]) -> dict[str, Teaching]:
         found = {}
         for opinion in sorted(opinions, key=lambda one: one.vote.seq):
-            vote = opinion.vote
-            self._last = vote.seq
-            if opinion.label is None or (opinion.disputed and not vote.trusted):
+            self._last = opinion.vote.seq
+            vote = self._vote_of(opinion)
+            if vote is None or not (vote.trusted or self._may_give(vote.person)):
                 continue
-            if not vote.trusted:
-                others = self._given.total() - self._given[vote.person]
-                if others and self._given[vote.person] >= max(FREE_VOTES, others // INFLUENCE):
-                    continue
             self._given[vote.person] += 1
-            weight = _weight(vote, opinion.label, self._canonical)
+            label = self._canonical.get(vote.label, vote.label)
+            weight = _weight(vote, label, self._canonical)
             found[vote.sha256] = Teaching(vote, vote.label, weight)
         return found
+
+    def _vote_of(self, opinion: Opinion) -> Correction | None:
+        """The vote to learn from; None while people are at odds.
+
+        Whoever contradicts the first one without being trusted pays for it, and is not heard
+        any more when they may give nothing more.
+        """
+        if not opinion.disputed or opinion.vote.trusted:
+            return opinion.vote
+        first, *others = opinion.votes
+        meant = self._canonical.get(first.label, first.label)
+        heard = [
+            vote.person
+            for vote in others
+            if self._canonical.get(vote.label, vote.label) != meant and self._may_give(vote.person)
+        ]
+        self._given.update(heard)
+        return None if heard else first
+
+    def _may_give(self, person: str) -> bool:
+        others = self._given.total() - self._given[person]
+        if not others and self._first_is_free:
+            return True
+        return self._given[person] < max(FREE_VOTES, others // INFLUENCE)
 
 
 def _weight(vote: Correction, label: str, canonical: Canonical) -> int:

@@ -16,7 +16,7 @@ from models.current import Answer
 from models.memory import Match, Memory
 from models.near import NearRule, fit_rule
 from models.products import MOST, Products
-from models.shelf import Rows, Shelf
+from models.shelf import NOTHING, Fresh, Rows, Shelf
 from models.standing import Canonical, Opinion, Standing, heard
 from models.support import Support
 from models.taught import Shown, Statistics
@@ -96,9 +96,10 @@ class Fold:
         held_to = support is not None and len(support.vectors) > 0
         self._products = Products(answer[1], support) if answer and support and held_to else None
         self._golden = support.golden_pictures if support else {}
+        self._golden_memory = _remembered(shelf, list(self._golden))
         self._standing = Standing()
         self._opinions: Mapping[str, Opinion] = {}
-        self._admission = Admission(canonical)
+        self._admission = Admission(canonical, first_is_free=self._alone)
         self._statistics = Statistics()
         self._used: dict[str, int] = {}  # how many vectors were learned from, by picture
         self._counts: Counter[str] = Counter()
@@ -116,14 +117,20 @@ class Fold:
         """Learn more rows of the log."""
         self._move(self._standing.after(rows), self._touched(rows))
 
-    def suppose(self, rows: Sequence[Correction], problem: str | None = None) -> Knowledge:
+    def suppose(
+        self,
+        rows: Sequence[Correction],
+        fresh: Mapping[str, Fresh] = NOTHING,
+        problem: str | None = None,
+    ) -> Knowledge:
         """What would be known with these rows as well; nothing is learned."""
-        before, touched = self._standing, self._touched(rows)
+        before, touched, shelf = self._standing, self._touched(rows), self._shelf
+        self._shelf = replace(shelf, fresh=fresh)
         self._move(before.after(rows), touched)
-        try:
-            return self.knowledge(problem)
-        finally:
-            self._move(before, touched)
+        supposed = self.knowledge(problem)
+        self._move(before, touched)
+        self._shelf = shelf
+        return supposed
 
     def knowledge(self, problem: str | None = None) -> Knowledge:
         """What is known now."""
@@ -135,7 +142,9 @@ class Fold:
             rule=self._rule(),
             support=self._support,
         )
-        counts = dict(self._counts)
+        counts = Counter[str]()
+        for label, n in self._counts.items():
+            counts[self._canonical.get(label, label)] += n
         if self._taught_answers(counts):
             return replace(known, head=self._statistics.solve(), taught=counts)
         if self._answer is None:
@@ -162,7 +171,8 @@ class Fold:
         """Make it what it would be if these were the live corrections and always had been."""
         opinions = dict(self._opinions)
         for sha256 in touched:
-            opinion = heard(standing, sha256, self._golden, self._canonical)
+            golden = self._golden_of(sha256, standing.votes(sha256))
+            opinion = heard(standing, sha256, golden, self._canonical)
             if opinion is not None:
                 opinions[sha256] = opinion
             else:
@@ -173,6 +183,15 @@ class Fold:
         self._sum_up(gone, new)
         if self._answer is not None:
             self._look_at_latest()
+
+    def _golden_of(self, sha256: str, votes: Sequence[Correction]) -> Mapping[str, str]:
+        """The label that strangers may not contradict here: a golden picture's or its copy's."""
+        if sha256 in self._golden or all(vote.trusted for vote in votes):
+            return self._golden
+        (likeness,) = self._shelf.likenesses([sha256])
+        rule = NearRule.of(self._kind)
+        found = self._golden_memory.near(votes[-1].phash, likeness, rule=rule, most=1)
+        return {sha256: self._golden[found[0].sha256]} if found else {}
 
     def _remember(self, opinions: Mapping[str, Opinion], touched: set[str]) -> None:
         gone = [sha256 for sha256 in touched if sha256 in self._opinions and sha256 not in opinions]
@@ -235,6 +254,15 @@ class Fold:
             self._near = fit_rule(self._kind, self._shelf.likenesses(pictures), phashes)
             self._rule_of = pictures
         return self._near
+
+
+def _remembered(shelf: Shelf, sha256s: list[str]) -> Memory:
+    """A memory of pictures of the store."""
+    if not sha256s:
+        return Memory()
+    facts = shelf.store.samples.facts(sha256s)
+    known = [sha256 for sha256 in sha256s if sha256 in facts]
+    return Memory().added(known, [facts[s].phash for s in known], shelf.likenesses(known))
 
 
 def _shown(one: Teaching, vectors: Rows) -> Shown:

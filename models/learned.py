@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from domain import Correction, Task, TaskKind
 from models.current import Answer, Current
 from models.knowledge import Fold, Knowledge
-from models.shelf import Shelf
+from models.shelf import NOTHING, Fresh, Shelf
 from models.support import read_support
 from storage import State, Store
 
@@ -75,23 +76,28 @@ class Learned:
         now = held.now
         if now is not None and now.state == state and now.answer is answer:
             return now.knowledge
-        with held.lock:
-            return self._refreshed(held, task, state, answer)
+        with _whole(held):
+            return self._refreshed(held, task.name, state, answer)
 
-    def suppose(self, task: Task, rows: Sequence[Correction]) -> Knowledge:
-        """What would be known of a task if these rows stood at the end of its log."""
+    def suppose(
+        self, task: Task, rows: Sequence[Correction], fresh: Mapping[str, Fresh] = NOTHING
+    ) -> Knowledge:
+        """What would be known of a task if these rows stood at the end of its log.
+
+        `fresh` has what would be stored with them, by sha256.
+        """
         held = self._holder(task.name)
         state = self._store.versions.state(task.name)
         answer = self._current.head(task.name, state)
-        with held.lock:
-            self._refreshed(held, task, state, answer)
-            return _made(held).suppose(rows, held.problem)
+        with _whole(held):
+            self._refreshed(held, task.name, state, answer)
+            return _made(held).suppose(rows, fresh, held.problem)
 
     def _holder(self, name: str) -> _Held:
         with self._making:
             return self._held.setdefault(name, _Held())
 
-    def _refreshed(self, held: _Held, task: Task, state: State, answer: Answer | None) -> Knowledge:
+    def _refreshed(self, held: _Held, task: str, state: State, answer: Answer | None) -> Knowledge:
         """Bring what is held to this state; called with its lock held."""
         now = held.now
         if now is None or now.answer is not answer or not _continues(now.state, state):
@@ -100,28 +106,39 @@ class Learned:
         elif state.counter <= now.state.counter:
             return now.knowledge  # another thread was here first
         fold = _made(held)
-        rows = self._store.corrections.since(task.name, fold.standing.seq)
+        rows = self._store.corrections.since(task, fold.standing.seq)
         fold.advance(rows)
         known = now.knowledge if now and not rows else fold.knowledge(held.problem)
         held.now = _Now(state, answer, known)
         return known
 
-    def _fold(self, task: Task, answer: Answer | None) -> tuple[Fold, str | None]:
+    def _fold(self, name: str, answer: Answer | None) -> tuple[Fold, str | None]:
         """An empty fold over a version, and why that version does not answer."""
+        # read after the state: a variant linked meanwhile moves the epoch, and this is made anew
+        task = self._store.tasks.get(name)
         shelf = self._shelves[task.kind]
-        problem = self.problem(task.name)
+        problem = self.problem(name)
         if answer is not None and answer[0].embedder != shelf.embedder:
             problem = (
                 f"The current version {answer[0].id} was trained on vectors of "
                 f"{answer[0].embedder}, but {shelf.embedder} answers now: run "
-                f"`python -m embeddings` and `python train.py --task {task.name}`, "
+                f"`python -m embeddings` and `python train.py --task {name}`, "
                 "or set ENCODER back."
             )
             answer = None
         support = read_support(self._store, answer[0]) if answer else None
-        # read after the state: a variant linked meanwhile moves the epoch, and this is made anew
-        canonical = self._store.tasks.get(task.name).variants
-        return Fold(task.kind, canonical, shelf, answer, support), problem
+        return Fold(task.kind, task.variants, shelf, answer, support), problem
+
+
+@contextmanager
+def _whole(held: _Held) -> Iterator[None]:
+    """Change what is held; what was left half changed is thrown away and made anew."""
+    with held.lock:
+        try:
+            yield
+        except BaseException:
+            held.fold = held.now = None
+            raise
 
 
 def _made(held: _Held) -> Fold:

@@ -16,6 +16,7 @@ LATEST = 200
 
 @dataclass(slots=True, eq=False)
 class _Read:
+    epoch: int
     families: Families
     founders: set[str] = field(default_factory=set)
     last: int = 0
@@ -41,7 +42,10 @@ class SampleBook:
             return list(self._up_to_date(task).latest)
 
     def _up_to_date(self, task: Task) -> _Read:
-        read = self._read.setdefault(task.id, _Read(Families(task.kind)))
+        epoch = self._store.versions.state(task.name).epoch
+        read = self._read.get(task.id)
+        if read is None or read.epoch != epoch:  # some may be gone, or be back under old numbers
+            read = self._read[task.id] = _Read(epoch, Families(task.kind))
         for sample in self._store.samples.after(task.name, read.last):
             read.last = sample.id
             read.latest.append((sample.sha256, sample.phash))

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain import Task, TaskKind
 from models import Head
 from models.memory import Memory
 from models.shelf import Rows, Shelf
+
+Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,11 +26,11 @@ class Watch:
 
 
 @dataclass(slots=True, eq=False)
-class _Named:
-    """What a head called some pictures."""
+class _Scored:
+    """What a head gave some pictures."""
 
     head: Head
-    labels: dict[str, str]
+    scores: dict[str, Scores]
 
 
 class Watched:
@@ -36,7 +39,7 @@ class Watched:
     def __init__(self, shelves: Mapping[TaskKind, Shelf]) -> None:
         self._shelves = shelves
         self._held: dict[int, Watch] = {}
-        self._named: dict[int, _Named] = {}
+        self._scored: dict[int, _Scored] = {}
         self._lock = threading.Lock()
 
     def look(self, task: Task, pictures: Mapping[str, int]) -> Watch:
@@ -56,20 +59,21 @@ class Watched:
             self._held[task.id] = held
         return held
 
-    def labels(self, task: Task, head: Head, watch: Watch) -> Mapping[str, str]:
-        """What a head calls those of the pictures that have a vector.
+    def scores(self, task: Task, head: Head, watch: Watch) -> Scores:
+        """(n, k) what a head gives those of the pictures that have a vector, in their order.
 
         Remembered for the head asked last: after one correction it is the head before the next.
         """
         with self._lock:
-            known = self._named.get(task.id)
-        labels = known.labels if known is not None and known.head is head else {}
-        missing = [sha256 for sha256 in watch.vectors if sha256 not in labels]
-        found = {s: labels[s] for s in watch.vectors if s in labels}
+            known = self._scored.get(task.id)
+        given = known.scores if known is not None and known.head is head else {}
+        missing = [sha256 for sha256 in watch.vectors if sha256 not in given]
+        found = {s: given[s] for s in watch.vectors if s in given}
         if missing:
             rows = np.stack([watch.vectors[sha256] for sha256 in missing])
-            best = head.predict_proba(rows).argmax(axis=1)
-            found.update(zip(missing, (head.classes[i] for i in best), strict=True))
+            found.update(zip(missing, head.predict_proba(rows), strict=True))
         with self._lock:
-            self._named[task.id] = _Named(head, found)
-        return found
+            self._scored[task.id] = _Scored(head, found)
+        if not found:
+            return np.zeros((0, len(head.classes)))
+        return np.stack([found[sha256] for sha256 in watch.vectors])
