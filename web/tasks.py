@@ -10,7 +10,8 @@ from flask import Response
 from domain import DEFAULT_TASK, NotFound, Task, Unacceptable
 from web.answers import answer
 from web.bodies import checked, read_json
-from web.context import current_engine
+from web.context import current_engine, current_person
+from web.errors import Forbidden
 from web.payloads.tasks import (
     LinkRequest,
     NewTask,
@@ -22,6 +23,9 @@ from web.payloads.tasks import (
     task_body,
     variants_body,
 )
+
+MOST_TASKS = 50
+"""From so many tasks on, somebody who is not trusted makes no more: each is read by all."""
 
 
 def known_task(name: str) -> Task:
@@ -55,8 +59,14 @@ def list_tasks() -> Response:
 
 
 def create_task() -> Response:
-    """Make a task that can then be taught."""
+    """Make a task that can then be taught.
+
+    Whoever may not do what the admin key opens makes none where there are 50 already, and none of
+    more labels than one person may bring.
+    """
     asked = checked(NewTask, read_json())
+    if not current_person().trusted:
+        _check_new_task(asked)
     is_open = not asked.labels if asked.open is None else asked.open
     if not is_open and len(asked.labels) < 2:
         raise Unacceptable("labels", asked.labels, "two or more, or `open`: true")
@@ -67,6 +77,19 @@ def create_task() -> Response:
     response = answer(task_body(engine, task), 201)
     response.headers["Location"] = f"/tasks/{task.name}"
     return response
+
+
+def _check_new_task(asked: NewTask) -> None:
+    engine = current_engine()
+    n = len(engine.store.tasks.all())
+    if n >= MOST_TASKS:
+        raise Forbidden(f"There are {n} tasks here; making more needs the admin key.", tasks=n)
+    most = engine.settings.feedback_new_labels
+    if len(asked.labels) > most:
+        raise Forbidden(
+            f"{len(asked.labels)} labels; more than {most} at once need the admin key.",
+            allowed=most,
+        )
 
 
 def show_task(task: str) -> Response:

@@ -187,6 +187,39 @@ def test_too_many_new_labels_are_429(settings: Settings) -> None:
     engine.close()
 
 
+def test_fifty_tasks_are_enough_for_whoever_is_not_trusted(closed: FlaskClient) -> None:
+    def made(name: str, key: str) -> TestResponse:
+        return closed.post("/tasks", json={"name": name}, headers=bearer(key))
+
+    statuses = [made(f"task-{i}", "bob-key").status_code for i in range(49)]
+    assert statuses == [201] * 49  # with the task that always exists, fifty
+    refused = made("one-more", "alice-kéy")
+    assert (refused.status_code, error_of(refused)["code"]) == (403, "forbidden")
+    assert "50 tasks" in error_of(refused)["message"]
+    assert made("one-more", ADMIN).status_code == 201
+    for name in ("task-0", "one-more"):
+        assert closed.delete(f"/tasks/{name}", headers=bearer(ADMIN)).status_code == 200
+    assert made("in-its-place", "bob-key").status_code == 201
+
+
+def test_task_of_more_labels_than_one_person_may_bring_needs_the_admin_key(
+    settings: Settings,
+) -> None:
+    engine = reopened(settings, **CLOSED, feedback_new_labels=3)
+    client = client_of(engine)
+
+    def made(n: int, key: str) -> TestResponse:
+        asked = {"name": f"of-{n}", "labels": [f"label {i}" for i in range(n)]}
+        return client.post("/tasks", json=asked, headers=bearer(key))
+
+    assert made(3, "bob-key").status_code == 201
+    refused = made(4, "bob-key")
+    assert (refused.status_code, error_of(refused)["code"]) == (403, "forbidden")
+    assert client.get("/tasks/of-4", headers=bearer(ADMIN)).status_code == 404
+    assert made(4, ADMIN).status_code == 201
+    engine.close()
+
+
 def test_what_one_person_taught_is_taken_back_at_once_after_a_look(closed: FlaskClient) -> None:
     for seed in range(4):
         taught(closed, "bob-key", seed, "ai" if seed else "real")
