@@ -35,13 +35,13 @@ from storage.log import (
     unknown_correction,
 )
 from storage.pictures import keep_facts, keep_taught, relabel_taught
-from storage.state import locked_state, moved, task_id_of
+from storage.state import LIVE, locked_state, moved, task_id_of
 from storage.store import Database
 
 MAX_KEY = 255
 MAX_PERSON = 128
 MINUTE = timedelta(minutes=1)
-NO_LIMITS = TeachLimits()
+USUAL_LIMITS = TeachLimits()
 
 
 class _Rehearsed(Exception):
@@ -64,7 +64,7 @@ class Corrections:
         new: NewCorrection,
         facts: PictureFacts,
         sample: NewSample | None,
-        limits: TeachLimits = NO_LIMITS,
+        limits: TeachLimits = USUAL_LIMITS,
     ) -> Taught:
         """Write one correction; on return it is on the disk.
 
@@ -99,7 +99,7 @@ class Corrections:
             return self._teach(connection, task, new, facts, sample, limits)
 
     def rehearse(
-        self, task: str, new: NewCorrection, facts: PictureFacts, limits: TeachLimits = NO_LIMITS
+        self, task: str, new: NewCorrection, facts: PictureFacts, limits: TeachLimits = USUAL_LIMITS
     ) -> Taught:
         """What `teach` would write, refusing what it would refuse; nothing is written."""
         _check(new, facts)
@@ -213,6 +213,22 @@ class Corrections:
                 task, one_row(connection, task_id_of(connection, task), correction_id)
             )
 
+    def find(self, correction_id: str) -> Correction:
+        """One row of the log of whichever task; it names its task.
+
+        Raises
+        ------
+        NotFound
+            No task that is here has such a correction.
+        """
+        tasks, log = schema.tasks.c, schema.corrections.c
+        with self._database.reading() as connection:
+            named = select(tasks.id, tasks.name).join(schema.corrections, log.task_id == tasks.id)
+            row = connection.execute(named.where(LIVE, log.id == correction_id)).one_or_none()
+            if row is None:
+                raise unknown_correction(correction_id)
+            return correction_of(row.name, one_row(connection, row.id, correction_id))
+
     def undone_by(self, task: str, correction_id: str) -> Correction | None:
         """The row that takes a correction back, if one does."""
         with self._database.reading() as connection:
@@ -320,7 +336,9 @@ def _by_key(connection: Connection, task_id: int, new: NewCorrection) -> Row[Any
 
 def _same(first: Correction, new: NewCorrection) -> Correction:
     """The row a key was used for, if it is for this."""
-    if first.erased or (first.sha256, first.label) != (new.sha256, clean_label(new.label)):
+    variant_of = None if new.variant_of is None else clean_label(new.variant_of, field="variant_of")
+    said = (new.sha256, clean_label(new.label), variant_of)
+    if first.erased or (first.sha256, first.label, first.variant_of) != said:
         raise Conflict(
             "this Idempotency-Key was used for another correction",
             key=new.idempotency_key,

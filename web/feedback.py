@@ -146,9 +146,9 @@ def _found(correction_id: str, task: str | None) -> Correction:
     if task is not None:
         known_task(task)
     if ID.fullmatch(correction_id):
-        for name in [task] if task else [one.name for one in store.tasks.all()]:
-            with suppress(NotFound):
-                return store.corrections.get(name, correction_id)
+        with suppress(NotFound):
+            log = store.corrections
+            return log.get(task, correction_id) if task else log.find(correction_id)
     raise NotFound("There is no correction of that id.")
 
 

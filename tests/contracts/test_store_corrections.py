@@ -176,6 +176,30 @@ def test_rehearsal_refuses_what_would_be_refused(any_store: Store) -> None:
         rehearse(TASK, said("b"), facts("b"), limits)
 
 
+# --- found by its id ---
+
+
+def test_correction_is_found_without_naming_its_task(any_store: Store) -> None:
+    smile(any_store)
+    here, there = teach(any_store, "a"), teach(any_store, "a", "yes", task="smile")
+    (taken_back,) = undo(any_store, there, task="smile")
+    find = any_store.corrections.find
+    assert (find(here.id), find(there.id), find(taken_back.id)) == (here, there, taken_back)
+    for unknown in UNKNOWN:
+        with pytest.raises(NotFound):
+            find(unknown)
+
+
+def test_correction_of_a_task_that_is_gone_is_found_no_more(any_store: Store) -> None:
+    smile(any_store)
+    kept, gone = teach(any_store, "a"), teach(any_store, "a", "yes", task="smile")
+    any_store.tasks.delete("smile")
+    smile(any_store)
+    with pytest.raises(NotFound):
+        any_store.corrections.find(gone.id)
+    assert any_store.corrections.find(kept.id) == kept
+
+
 # --- the same again ---
 
 
@@ -200,6 +224,23 @@ def test_idempotency_key_used_for_something_else_is_a_conflict(any_store: Store)
         with pytest.raises(Conflict, match="Idempotency-Key"):
             teach(any_store, text, label, idempotency_key="k")
     assert any_store.corrections.count(TASK) == 1
+
+
+def test_key_that_said_nothing_of_a_variant_cannot_say_it_later(any_store: Store) -> None:
+    any_store.tasks.create("letters", TaskKind.DRAWING, ("ka", "kha"), open=True)
+
+    def again(key: str, variant_of: str | None) -> Correction:
+        return teach(
+            any_store, "a", "ga", task="letters", idempotency_key=key, variant_of=variant_of
+        )
+
+    bare = again("bare", None)
+    linked = again("linked", "ka")
+    assert (again("bare", None), again("linked", " ka ")) == (bare, linked)
+    for key, variant_of in (("bare", "ka"), ("linked", None), ("linked", "kha")):
+        with pytest.raises(Conflict, match="Idempotency-Key"):
+            again(key, variant_of)
+    assert any_store.corrections.count("letters") == 2
 
 
 def test_idempotency_keys_of_two_people_are_apart(any_store: Store) -> None:
@@ -420,7 +461,7 @@ def test_refused_correction_leaves_no_gap_and_no_trace(any_store: Store) -> None
 
 def test_the_log_has_no_verb_that_changes_it() -> None:
     verbs = {name for name in vars(Corrections) if not name.startswith("_")}
-    reading = {"get", "undone_by", "page", "since", "of_person", "last_befores", "count"}
+    reading = {"get", "find", "undone_by", "page", "since", "of_person", "last_befores", "count"}
     assert verbs == {"teach", "rehearse", "undo"} | reading
 
 
