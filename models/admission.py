@@ -44,7 +44,8 @@ class Admission:
         self._canonical = canonical
         self._first_is_free = first_is_free
         self._given: Counter[str] = Counter()
-        self._last = 0  # the latest vote that was looked at
+        self._contradicted: Counter[str] = Counter()
+        self._last = 0  # the first vote on the latest picture
         self.teachings: Mapping[str, Teaching] = {}
 
     def move(
@@ -58,12 +59,13 @@ class Admission:
             What is learned from no more, and what is new.
         """
         new = [opinions[sha256] for sha256 in touched if sha256 in opinions]
-        at_the_end = all(opinion.vote.seq > self._last for opinion in new)
+        at_the_end = all(opinion.votes[0].seq > self._last for opinion in new)
         if at_the_end and not any(sha256 in had for sha256 in touched):
             added = self._admitted(new)  # nothing before them changes: shares look back only
             self.teachings = {**self.teachings, **added}
             return [], list(added.values())
-        before, self._given, self._last = self.teachings, Counter(), 0
+        before, self._last = self.teachings, 0
+        self._given, self._contradicted = Counter(), Counter()
         now = self.teachings = self._admitted(opinions.values())
         gone = [one for s, one in before.items() if s not in now or now[s].vote is not one.vote]
         come = [one for s, one in now.items() if s not in before or before[s].vote is not one.vote]
@@ -71,10 +73,12 @@ class Admission:
 
     def _admitted(self, opinions: Iterable[Opinion]) -> dict[str, Teaching]:
         found = {}
-        for opinion in sorted(opinions, key=lambda one: one.vote.seq):
-            self._last = opinion.vote.seq
+        for opinion in sorted(opinions, key=lambda one: one.votes[0].seq):
+            self._last = opinion.votes[0].seq
             vote = self._vote_of(opinion)
-            if vote is None or not (vote.trusted or self._may_give(vote.person)):
+            if vote is None:
+                continue
+            if not (vote.trusted or self._is_first(vote.person) or self._may_give(vote.person)):
                 continue
             self._given[vote.person] += 1
             label = self._canonical.get(vote.label, vote.label)
@@ -97,14 +101,16 @@ class Admission:
             for vote in others
             if self._canonical.get(vote.label, vote.label) != meant and self._may_give(vote.person)
         ]
-        self._given.update(heard)
+        self._contradicted.update(heard)
         return None if heard else first
+
+    def _is_first(self, person: str) -> bool:
+        return self._first_is_free and self._given.total() == self._given[person]
 
     def _may_give(self, person: str) -> bool:
         others = self._given.total() - self._given[person]
-        if not others and self._first_is_free:
-            return True
-        return self._given[person] < max(FREE_VOTES, others // INFLUENCE)
+        spent = self._given[person] + self._contradicted[person]
+        return spent < max(FREE_VOTES, others // INFLUENCE)
 
 
 def _weight(vote: Correction, label: str, canonical: Canonical) -> int:

@@ -28,8 +28,10 @@ from domain import (
     Verdict,
     VerdictSource,
 )
+from embeddings.builtin import Builtin
 from embeddings.images import decode
-from engine import Engine, open_engine
+from embeddings.likeness import LIKENESS
+from engine import Engine, open_engine, wired
 from feedback import correct, correct_many, erase, main, parse_arguments, receipt, undo, undo_person
 from given import Given
 from tests.pictures import encode, letter, photo
@@ -45,6 +47,17 @@ def engine(settings: Settings) -> Iterator[Engine]:
     opened.store.tasks.create(TASK, TaskKind.DRAWING, open=True)
     yield opened
     opened.close()
+
+
+class Renamed(Builtin):
+    """The same vectors under another name."""
+
+    def __init__(self) -> None:
+        super().__init__(TaskKind.DRAWING, "A test asks for it.")
+
+    @property
+    def id(self) -> str:
+        return "renamed:1"
 
 
 def drawn(which: int, hand: int = 0) -> bytes:
@@ -197,6 +210,54 @@ def test_a_dry_run_tells_what_would_be_and_changes_nothing(engine: Engine) -> No
     supposed = undo(engine, TASK, done.correction.id, ME, dry_run=True)
     assert supposed.after.prediction != "letter 9"
     assert ask(engine, drawn(5)).prediction == "letter 9"
+
+
+def stored(engine: Engine) -> tuple[int, int]:
+    files = [one for one in (engine.settings.data_dir / "pictures").rglob("*") if one.is_file()]
+    names = [engine.embedders[TaskKind.DRAWING].id, LIKENESS]
+    return len(files), sum(engine.store.vectors.count(name) for name in names)
+
+
+def test_dry_runs_and_refusals_keep_nothing_of_the_picture(engine: Engine) -> None:
+    correct(engine, Given(TASK, ME, "a", picture=drawn(1)), dry_run=True)
+    with pytest.raises(Unacceptable):
+        correct(engine, Given("authenticity", ME, "fake", picture=drawn(2)))
+    assert stored(engine) == (0, 0)
+    teach(engine, drawn(1), "a")
+    assert stored(engine) == (1, 2)
+
+
+def test_a_dry_run_never_commits(engine: Engine) -> None:
+    first = teach(engine, drawn(1), "a", idempotency_key="k")
+    undo(engine, TASK, first.correction.id, ME)
+    given = Given(TASK, ME, "a", picture=drawn(1), idempotency_key="k")
+    again = correct(engine, given, dry_run=True)
+    assert (again.correction.id, again.undone) == (first.correction.id, True)
+    assert engine.store.corrections.count(TASK) == 2
+    for undone in (first.correction.id, engine.store.corrections.since(TASK, 1)[0].id):
+        with pytest.raises((Conflict, Unacceptable)):
+            undo(engine, TASK, undone, ME, dry_run=True)
+
+
+def test_a_picture_without_a_vector_gets_an_answer_all_the_same(
+    engine: Engine, settings: Settings
+) -> None:
+    (verdict,) = classify(engine, TASK, [decode(drawn(9))])
+    teach_letters(engine, range(2))
+    moved = wired(settings, engine.store, {**engine.embedders, TaskKind.DRAWING: Renamed()})
+    for which in (0, 1):
+        correct(moved, Given(TASK, ME, f"letter {which}", picture=drawn(which, 5)))
+    made = correct(moved, Given(TASK, ME, "letter 1", verdict_id=verdict.id))
+    assert (made.before.prediction, made.after.prediction) == ("unsure", "letter 1")
+
+
+def test_a_strangers_copy_does_not_outvote_somebody_trusted(engine: Engine) -> None:
+    correct(engine, Given("authenticity", ME, "ai", picture=shot(3)))
+    for quality in (95, 90, 85):
+        copy = encode(photo(3), "JPEG", quality=quality)
+        correct(engine, Given("authenticity", ANN, "real", picture=copy))
+    verdict = ask(engine, encode(photo(3), "JPEG", quality=70), "authenticity")
+    assert verdict.prediction == "ai"
 
 
 def test_people_who_differ_are_told_of(engine: Engine) -> None:

@@ -47,6 +47,21 @@ def test_pictures_at_odds_teach_nothing_unless_somebody_trusted_leads() -> None:
     assert [(one.vote.sha256, one.label) for one in teachings(rows)] == [("y", "a")]
 
 
+def test_who_contradicts_everything_is_soon_not_heard() -> None:
+    ann = [said(i, f"p{i}", "a", "ann", trusted=False) for i in range(1, 101)]
+    eve = [said(100 + i, f"p{i}", "b", "eve", trusted=False) for i in range(1, 101)]
+    taught = teachings(ann + eve)
+    assert len(taught) == 100 - FREE_VOTES
+    assert {one.label for one in taught} == {"a"}
+
+
+def test_nobody_is_free_where_a_version_answers() -> None:
+    flood = said_of([said(i, f"p{i}", "a", "eve", trusted=False) for i in range(1, 101)])
+    admission = Admission(NOBODY, first_is_free=False)
+    admission.move({}, flood, flood)
+    assert len(admission.teachings) == FREE_VOTES
+
+
 def test_confident_mistakes_weigh_more() -> None:
     def weight(prediction: str, confidence: float) -> int:
         before = Answer(prediction, confidence, VerdictSource.MODEL)

@@ -20,13 +20,15 @@ from domain import (
     Split,
     Task,
     TaskKind,
+    Unavailable,
 )
 from models.current import Answer
 from models.knowledge import REPLACES_DEMO, Knowledge
 from models.learned import Learned
-from models.shelf import Shelf
+from models.shelf import Rows, Shelf
 from models.taught import TaughtHead
 from storage import State, Store
+from storage.vectors import Vectors
 
 EMBEDDER, LIKENESS, TASK = "test:1", "likeness-of-test:1", "shapes"
 ME, EVE = Person("me", trusted=True), Person("eve", trusted=False)
@@ -269,11 +271,72 @@ def test_a_task_that_does_not_exist_is_not_found(
         learned(store, versions).knowledge(replace(task, name="nothing"))
 
 
+class Hiccups(Vectors):
+    """A database that does not answer when it is told not to."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._real = vectors
+        self.down = False
+
+    def get(self, embedder_id: str, sha256s: Sequence[str]) -> tuple[list[str], Rows]:
+        if self.down:
+            raise Unavailable("The database does not answer now")
+        return self._real.get(embedder_id, sha256s)
+
+
+@pytest.mark.parametrize("supposing", [True, False])
+def test_a_database_that_was_silent_for_a_moment_costs_no_correction(
+    store: Store, task: Task, versions: Versions, supposing: bool
+) -> None:
+    vectors = Hiccups(store.vectors)
+    mind = learned(replace(store, vectors=vectors), versions)
+    for i in range(6):
+        teach(store, f"p{i}", "ab"[i % 2])
+    mind.knowledge(task)
+    vectors.down = True
+    with pytest.raises(Unavailable):
+        if supposing:
+            row = store.corrections.since(TASK, 0)[0]
+            mind.suppose(task, [replace(row, id="x", seq=7, sha256=sha("new"), label="c")])
+        else:
+            teach(store, "new", "c")
+            mind.knowledge(task)
+    vectors.down = False
+    teach(store, "newer", "c")
+    assert arrays(mind.knowledge(task)) == arrays(learned(store, versions).knowledge(task))
+
+
+def test_two_forms_of_one_label_tell_nothing_apart(
+    store: Store, task: Task, versions: Versions
+) -> None:
+    teach(store, "1", "a")
+    teach(store, "2", "a2")
+    store.tasks.link(TASK, "a", "a2")
+    known = learned(store, versions).knowledge(task)
+    assert (known.head, known.taught) == (None, {"a": 2})
+
+
+def test_a_copy_of_a_golden_picture_is_not_contradicted_by_strangers(
+    store: Store, task: Task, versions: Versions
+) -> None:
+    samples(store, 40)
+    versions.answer = version(), FixedHead()
+    mind = learned(store, versions)
+    held_out = next(s for s in store.samples.all(TASK) if s.split is Split.TEST)
+    other = "b" if held_out.label == "a" else "a"
+    store.vectors.put(EMBEDDER, [sha("copy")], vector("copy", "a")[None])
+    facts = PictureFacts(sha("copy"), 8, 8, "PNG", 100, held_out.phash ^ 1)
+    for person, heard in ((EVE, False), (ME, True)):
+        store.corrections.teach(TASK, NewCorrection(sha("copy"), other, person), facts, None)
+        assert (sha("copy") in mind.knowledge(task).opinions) is heard
+
+
 def samples(store: Store, n: int) -> None:
     """Samples of both labels from before the version, a fifth of them held out."""
     for i in range(n):
         name, label = f"s{i}", "ab"[i % 2]
         store.vectors.put(EMBEDDER, [sha(name)], vector(name, label)[None])
-        facts = PictureFacts(sha(name), 8, 8, "PNG", 100, 0)
+        phash = int(np.random.default_rng(i).integers(1, 2**63))
+        facts = PictureFacts(sha(name), 8, 8, "PNG", 100, phash)
         split = Split.TEST if i % 5 == 0 else Split.TRAIN
         store.samples.add(TASK, facts, NewSample(label, "test", sha(name), split))
