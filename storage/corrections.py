@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, or_, select
 
 from domain import (
     Conflict,
@@ -23,7 +23,7 @@ from domain import (
 )
 from storage import schema
 from storage.labels import clean_label, settle, taught_label
-from storage.live import IS_LIVE
+from storage.live import IS_LIVE, IS_VISIBLE
 from storage.log import (
     correction_of,
     in_order,
@@ -126,10 +126,11 @@ class Corrections:
             _check_rate(connection, state.task_id, new.person, limits)
         label, linked = taught_label(connection, state.task_id, new, limits)
         keep_facts(self._database, connection, [facts])
+        returns = _returns(connection, state.task_id, new.sha256, offered=sample is not None)
         row = {**new_row(state, 1, new.person), **said_by(new), "label": label}
         connection.execute(insert(schema.corrections), row)
         keep_taught(connection, state.task_id, new.sha256, label, sample)
-        moved(connection, state, corrections=1, epoch=int(linked))
+        moved(connection, state, corrections=1, epoch=int(linked or returns))
         written = one_row(connection, state.task_id, row["id"])
         return Taught(correction_of(task, written), fresh=True)
 
@@ -345,6 +346,17 @@ def _same(first: Correction, new: NewCorrection) -> Correction:
             id=first.id,
         )
     return first
+
+
+def _returns(connection: Connection, task_id: int, sha256: str, *, offered: bool) -> bool:
+    """Whether a correction about to be written brings a sample back that no reader sees.
+
+    It has its old number then, so whoever reads only later ones would miss it.
+    """
+    samples = schema.samples.c
+    unseen = or_(~IS_VISIBLE, samples.unreadable.is_(True)) if offered else ~IS_VISIBLE
+    found = select(samples.id).where(samples.task_id == task_id, samples.sha256 == sha256, unseen)
+    return connection.execute(found).first() is not None
 
 
 def _check_rate(connection: Connection, task_id: int, person: Person, limits: TeachLimits) -> None:

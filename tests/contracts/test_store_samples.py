@@ -285,6 +285,37 @@ def test_taught_sample_is_there_as_long_as_a_correction_stands(any_store: Store)
     assert samples.all(TASK) == [sample]
 
 
+def epochs(store: Store, text: str) -> int:
+    """How many epochs teaching a picture moves."""
+    was = store.versions.state(TASK)
+    teach(store, text)
+    now = store.versions.state(TASK)
+    assert now.counter == was.counter + 1
+    return now.epoch - was.epoch
+
+
+def test_sample_that_comes_back_is_told_to_whoever_reads_only_later_ones(any_store: Store) -> None:
+    rows = [teach(any_store, "a"), teach(any_store, "a")]
+    assert epochs(any_store, "b") == 0
+    any_store.corrections.undo(TASK, [rows[0].id], "me", True)
+    assert epochs(any_store, "a") == 0
+    live = [row.id for row in any_store.corrections.of_person(TASK, "me") if row.sha256 == sha("a")]
+    any_store.corrections.undo(TASK, live, "me", True)
+    last = any_store.samples.all(TASK)[-1].id
+    assert epochs(any_store, "a") == 1
+    assert [s.sha256 for s in any_store.samples.after(TASK, last)] == []
+    assert sha("a") in names(any_store)
+    assert epochs(any_store, "a") == 0
+
+
+def test_unreadable_sample_that_comes_back_is_told_too(any_store: Store) -> None:
+    any_store.samples.add(TASK, facts("a"), new())
+    any_store.samples.quarantine_sample(TASK, sha("a"), "corrupt", "bit rot")
+    assert epochs(any_store, "a") == 1
+    assert epochs(any_store, "a") == 0
+    assert names(any_store) == [sha("a")]
+
+
 def test_taught_sample_has_the_label_that_stands(any_store: Store) -> None:
     def label() -> str:
         return any_store.samples.all(TASK)[0].label
@@ -296,6 +327,30 @@ def test_taught_sample_has_the_label_that_stands(any_store: Store) -> None:
     assert label() == "real"
     any_store.corrections.undo(TASK, [second.id], "me", True)
     assert label() == "ai"
+
+
+def test_trusted_label_of_a_taught_sample_outlasts_later_ones(any_store: Store) -> None:
+    def label() -> str:
+        return any_store.samples.all(TASK)[0].label
+
+    teach(any_store, "a", "ai", "eve", trusted=False)
+    trusted = teach(any_store, "a", "real", "admin")
+    assert label() == "real"
+    last = teach(any_store, "a", "ai", "eve", trusted=False)
+    assert label() == "real"
+    any_store.corrections.undo(TASK, [trusted.id], "admin", True)
+    assert label() == "ai"
+    any_store.corrections.undo(TASK, [last.id], "eve", False)
+    assert label() == "ai"
+
+
+def test_sample_kept_late_has_the_trusted_label_given_before(any_store: Store) -> None:
+    said = NewCorrection(sha("a"), "real", Person("admin", True))
+    any_store.corrections.teach(TASK, said, facts("a"), None)
+
+    teach(any_store, "a", "ai", "eve", trusted=False)
+
+    assert [sample.label for sample in any_store.samples.all(TASK)] == ["real"]
 
 
 def test_sample_of_a_folder_keeps_its_label_and_stays_after_an_undo(any_store: Store) -> None:
