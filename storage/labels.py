@@ -27,26 +27,47 @@ MAX_LABEL = 64
 MAX_SHOWN = 20
 RESERVED_LABELS = (UNSURE, "(other)")
 """What a verdict says in the place of a label."""
+REFUSED = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
+"""Control characters, halves of a broken UTF-16 pair, unassigned ones, line separators.
+
+Joiners and direction marks, which emoji and many scripts need, are of another category.
+"""
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Bidirectional embeddings, overrides and isolates: they turn what is written after them."""
+UNSEEN = "\u200b\ufeff"
+"""Blanks of no width, which copying from a page leaves at the ends."""
 ENOUGH_SECONDS = 86_400
 """When to come back with more new labels; by then somebody trusted may have looked."""
 
 
 def clean_label(text: str, *, field: str = "label") -> str:
-    """Bring a label to its one form (NFC, no blanks around it).
+    """Bring a label to its one form (NFC, no blanks around it, seen or not).
 
     Raises
     ------
     Unacceptable
-        Empty, too long, with control characters, or a word that verdicts use otherwise.
+        Empty, too long, nothing to see, with characters that control text or turn it around, or
+        a word that verdicts use otherwise.
     """
-    label = unicodedata.normalize("NFC", text).strip()
-    # Cc: control characters, Cs: halves of a broken UTF-16 pair. Joiners and direction marks,
-    # which emoji and right-to-left scripts need, are of another category.
-    broken = any(unicodedata.category(character) in {"Cc", "Cs"} for character in label)
-    if broken or not 1 <= len(label) <= MAX_LABEL or label in RESERVED_LABELS:
-        allowed = f"1 to {MAX_LABEL} characters of any script, none of them a control character"
+    label = _trimmed(unicodedata.normalize("NFC", text))
+    categories = [unicodedata.category(character) for character in label]
+    broken = not REFUSED.isdisjoint(categories) or not TURNING.isdisjoint(label)
+    shows = any(category[0] not in "CZ" for category in categories)
+    bare = "".join(character for character in label if unicodedata.category(character) != "Cf")
+    if broken or not shows or len(label) > MAX_LABEL or bare in RESERVED_LABELS:
+        allowed = (
+            f"1 to {MAX_LABEL} characters of any script, something to see among them, none that "
+            "controls text, turns its direction or is not assigned"
+        )
         raise Unacceptable(field, text, f"{allowed}, and not {' or '.join(RESERVED_LABELS)}")
     return label
+
+
+def _trimmed(text: str) -> str:
+    """Without blanks at its ends, in whichever order seen and unseen ones come."""
+    while (shorter := text.strip().strip(UNSEEN)) != text:
+        text = shorter
+    return text
 
 
 def check_label(labels: Collection[str], label: str, *, field: str = "label") -> None:
@@ -89,23 +110,22 @@ def end_of(links: Mapping[str, str], label: str) -> str:
 def add_label(
     connection: Connection, task_id: int, label: str, *, taught_by: str | None = None
 ) -> None:
-    """Give a task a label it does not have; a hidden one becomes a label like any other."""
+    """Give a task a label it does not have; a hidden one comes last, as if it were new."""
     labels = schema.labels
     here = labels.c.task_id == task_id
-    known = update(labels).where(here, labels.c.label == label)
+    last = connection.execute(select(func.max(labels.c.position)).where(here)).scalar()
+    end = 0 if last is None else last + 1
+    row = _row(connection, task_id, label)
+    if row is None:
+        new = {"task_id": task_id, "label": label, "position": end, "taught_by": taught_by}
+        connection.execute(insert(labels), new)
+        return
     values: dict[str, Any] = {"hidden": False}
+    if row.hidden:
+        values["position"] = end
     if taught_by is None:
         values["taught_by"] = None
-    if connection.execute(known.values(values)).rowcount:
-        return
-    last = connection.execute(select(func.max(labels.c.position)).where(here)).scalar()
-    row = {
-        "task_id": task_id,
-        "label": label,
-        "position": 0 if last is None else last + 1,
-        "taught_by": taught_by,
-    }
-    connection.execute(insert(labels), row)
+    connection.execute(update(labels).where(here, labels.c.label == label).values(values))
 
 
 def taught_label(

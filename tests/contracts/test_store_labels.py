@@ -86,11 +86,20 @@ def test_taught_label_is_gone_with_its_last_correction(letters: Store) -> None:
     assert labels(letters) == ("ka", "kha")
 
 
-def test_taught_label_comes_back_in_its_place_when_taught_again(letters: Store) -> None:
+def test_taught_label_that_comes_back_is_last_as_if_it_had_never_been(letters: Store) -> None:
     undo(letters, show(letters, "a", "ga"))
     show(letters, "b", "gha")
     show(letters, "a", "ga")
-    assert labels(letters) == ("ka", "kha", "ga", "gha")
+    assert labels(letters) == ("ka", "kha", "gha", "ga")
+    show(letters, "c", "gha")
+    letters.tasks.add_label(TASK, "kha")
+    assert labels(letters) == ("ka", "kha", "gha", "ga")
+
+
+def test_hidden_label_that_is_added_comes_last(letters: Store) -> None:
+    undo(letters, show(letters, "a", "ga"))
+    letters.tasks.add_label(TASK, "gha")
+    assert letters.tasks.add_label(TASK, "ga").labels == ("ka", "kha", "gha", "ga")
 
 
 def test_label_given_otherwise_stays_without_any_correction(letters: Store) -> None:
@@ -143,6 +152,48 @@ def test_one_person_brings_a_limited_number_of_new_labels(letters: Store) -> Non
     bring("c", "three", Person("bob", trusted=False))
     for i in range(4):
         bring("e", f"more {i}", Person("ann", trusted=True))
+
+
+# --- what a label may be called ---
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("\u200d", "\u200c\u200b", "\ufeff", "\xad", "\u2062", "\u3000\u2003", "\ue000"),
+        *("a\u0378", "\uffff", "a\U000e0080", "a\u2028b", "a\u2029b"),
+        *(f"cat{turn}tac" for turn in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"),
+        *("\u200bunsure", "unsure\ufeff", " \u200b (other)\u200b ", "un\u200bsure", "uns\u200dure"),
+    ],
+)
+def test_label_that_shows_nothing_or_something_else_is_refused(letters: Store, label: str) -> None:
+    for given in ({"label": label}, {"label": "ga", "variant_of": label}):
+        with pytest.raises(Unacceptable):
+            show(letters, "a", **given)
+    with pytest.raises(Unacceptable):
+        letters.tasks.add_label(TASK, label)
+    assert labels(letters) == ("ka", "kha")
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *(
+            "\U0001f469\u200d\U0001f680",
+            "\u0c95\u0ccd\u200d\u0cb7",
+            "\u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        *("\u05d0\u200f!", "\u0e01\u200b\u0e02", "\u2764\ufe0f", "\u0ccd", "a\ue000"),
+    ],
+)
+def test_joiners_and_marks_that_scripts_need_stay(letters: Store, label: str) -> None:
+    assert show(letters, "a", label).label == label
+
+
+def test_blanks_of_no_width_around_a_label_are_taken_off(letters: Store) -> None:
+    for text in ("\ufeffka", "ka\u200b", " \u200b ka \ufeff\u200b\n"):
+        assert show(letters, text, text).label == "ka"
+    assert labels(letters) == ("ka", "kha")
 
 
 # --- variants ---
