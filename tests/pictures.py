@@ -32,11 +32,16 @@ def encode(pixels: NDArray[Any] | Image.Image, name: str, **options: Any) -> byt
     return file.getvalue()
 
 
-def letter(which: int, hand: int = 0, side: int = 160) -> NDArray[np.uint8]:
-    """(side, side, 3) uint8: a letter of a made-up script, black on white, by one of many hands."""
+def letter(
+    which: int, hand: int = 0, side: int = 160, *, spread: float = 0.02
+) -> NDArray[np.uint8]:
+    """(side, side, 3) uint8: a letter of a made-up script, black on white, by one of many hands.
+
+    Hands differ by `spread` of a side at every turn of the pen.
+    """
     shape = np.random.default_rng(1000 + which).uniform(0.2, 0.8, (6, 2))
     rng = np.random.default_rng((which, hand))
-    points = (shape + rng.normal(0, 0.02, shape.shape)) * side
+    points = (shape + rng.normal(0, spread, shape.shape)) * side
     image = Image.new("RGB", (side, side), "white")
     pen = ImageDraw.Draw(image)
     pen.line([(float(x), float(y)) for x, y in points], "black", max(2, side // 30), "curve")
