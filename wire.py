@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -45,11 +46,15 @@ def describe(verdict: Verdict) -> dict[str, Any]:
 
 
 def _shown_probabilities(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """The largest first; past ten labels the ten largest and the rest as one."""
-    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    """The largest first; past ten labels the ten largest and the rest as one, kept so or not."""
+    known = [item for item in probabilities.items() if item[0] != OTHER]
+    ranked = sorted(known, key=lambda item: -item[1])
     shown = dict(ranked[:SHOWN_LABELS])
-    if len(ranked) > SHOWN_LABELS:
-        shown[OTHER] = sum(p for _, p in ranked[SHOWN_LABELS:])
+    rest = [p for _, p in ranked[SHOWN_LABELS:]]
+    if OTHER in probabilities:
+        rest.append(probabilities[OTHER])
+    if rest:
+        shown[OTHER] = math.fsum(rest)
     return shown
 
 

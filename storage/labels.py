@@ -25,7 +25,9 @@ from storage.live import IS_LIVE, IS_VISIBLE
 
 MAX_LABEL = 64
 MAX_SHOWN = 20
-RESERVED_LABELS = (UNSURE, "(other)")
+OTHER = "(other)"
+"""What a verdict says for all labels that it does not name."""
+RESERVED_LABELS = (UNSURE, OTHER)
 """What a verdict says in the place of a label."""
 REFUSED = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})
 """Control characters, halves of a broken UTF-16 pair, unassigned ones, line separators.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,11 +11,14 @@ from sqlalchemy import Column, Connection, Row, func, insert, select
 
 from domain import Evidence, Nearest, NotFound, PictureFacts, Verdict, VerdictSource
 from storage import schema
+from storage.labels import OTHER
 from storage.state import task_id_of
 from storage.store import Database
 
 REPEATS = 20
 """How many verdicts a picture are looked through for the latest pictures."""
+KEPT_LABELS = 20
+"""Of a task of thousands of labels, no answer needs more, and each would be a large row."""
 
 
 class Verdicts:
@@ -120,7 +124,7 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
         "demo": verdict.demo,
         "created_at": verdict.created_at,
         "detail": {
-            "probabilities": dict(verdict.probabilities),
+            "probabilities": _most_probable(verdict.probabilities),
             "reasons": verdict.reasons,
             "evidence": [asdict(evidence) for evidence in verdict.evidence],
             "nearest": [asdict(nearest) for nearest in verdict.nearest],
@@ -128,6 +132,15 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
             "timing_ms": dict(verdict.timing_ms),
         },
     }
+
+
+def _most_probable(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """As they are, or the most probable and all others as one: they add up to the same."""
+    if len(probabilities) <= KEPT_LABELS:
+        return dict(probabilities)
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    others = math.fsum(p for _, p in ranked[KEPT_LABELS:])
+    return {**dict(ranked[:KEPT_LABELS]), OTHER: others}
 
 
 def _verdict(row: Row[Any]) -> Verdict:

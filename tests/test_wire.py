@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain import PictureFacts, Unacceptable, Verdict, VerdictSource
+from domain import PictureFacts, TaskKind, Unacceptable, Verdict, VerdictSource
+from storage import Store
 from wire import OTHER, describe, describe_error
 
 
@@ -51,6 +52,27 @@ def test_large_vocabulary_shows_ten_and_the_rest_as_one() -> None:
     assert sum(shown.values()) == pytest.approx(1)
     assert shown[OTHER] == pytest.approx(sum(sorted(probabilities.values())[:-10]))
     assert next(iter(shown)) == "label01"
+
+
+def test_verdict_of_thousands_of_labels_reads_the_same_when_it_was_kept(store: Store) -> None:
+    weights = [1 / (1 + (i * 7919) % 5000) for i in range(5000)]
+    chances = {f"label {i}": weight / sum(weights) for i, weight in enumerate(weights)}
+    fresh = a_verdict(chances)
+    store.tasks.create(fresh.task, TaskKind.DRAWING, open=True)
+    store.verdicts.add(fresh)
+    told, kept = describe(fresh), describe(store.verdicts.get(fresh.id))
+    assert list(kept["probabilities"]) == list(told["probabilities"])
+    assert kept["probabilities"] == pytest.approx(told["probabilities"], abs=1e-12)
+    assert sum(kept["probabilities"].values()) == pytest.approx(1)
+    assert kept["top"] == told["top"]
+
+
+def test_rest_of_a_kept_verdict_is_never_among_its_labels() -> None:
+    labels = {f"label {i}": 0.02 for i in range(20)}
+    shown = describe(a_verdict({**labels, OTHER: 0.6}))
+    assert list(shown["probabilities"]) == [*list(labels)[:10], OTHER]
+    assert shown["probabilities"][OTHER] == pytest.approx(0.8)
+    assert [one["label"] for one in shown["top"]] == ["label 0", "label 1", "label 2"]
 
 
 def test_error_carries_code_message_and_detail() -> None:

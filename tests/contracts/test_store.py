@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from domain import Conflict, NotFound, Task, TaskKind, Unacceptable
-from storage import State, Store
+from storage import State, Store, schema
+from storage.labels import OTHER
 from tests.contracts.stores import (
     NOON,
     WRITINGS,
@@ -369,6 +372,31 @@ def test_verdict_comes_back_as_given(any_store: Store) -> None:
     assert found == given
     assert list(found.probabilities) == ["real", "ai"]
     assert in_utc(found.created_at)
+
+
+def test_verdict_of_thousands_of_labels_keeps_the_most_probable_and_the_sum(
+    any_store: Store,
+) -> None:
+    weights = [1 / (1 + (i * 7919) % 5000) for i in range(5000)]
+    chances = {f"label {i}": w / math.fsum(weights) for i, w in enumerate(weights)}
+    given = verdict("many", probabilities=chances)
+    any_store.verdicts.add(given)
+    kept = any_store.verdicts.get("many").probabilities
+    best = sorted(chances, key=lambda label: -chances[label])[:20]
+    assert set(kept) == {*best, OTHER}
+    assert {label: kept[label] for label in best} == {label: chances[label] for label in best}
+    assert math.fsum(kept.values()) == pytest.approx(1, abs=1e-12)
+    (again,) = any_store.verdicts.latest("authenticity", 1)
+    assert again.probabilities == kept
+    with any_store.database.reading() as connection:
+        detail = connection.execute(select(schema.verdicts.c.detail)).scalar_one()
+    assert len(json.dumps(detail)) < 3000
+
+
+def test_verdict_of_twenty_labels_is_kept_whole(any_store: Store) -> None:
+    given = verdict("twenty", probabilities={f"label {i}": 0.05 for i in range(20)})
+    any_store.verdicts.add(given)
+    assert any_store.verdicts.get("twenty") == given
 
 
 def test_verdict_of_nothing_trained_comes_back(any_store: Store) -> None:
