@@ -26,6 +26,8 @@ from web.payloads.tasks import (
 
 MOST_TASKS = 50
 """From so many tasks on, somebody who is not trusted makes no more: each is read by all."""
+BLANKS = "[\\s\u200b\ufeff]+"
+"""What is taken off the ends of a label: those of no width as well."""
 
 
 def known_task(name: str) -> Task:
@@ -131,4 +133,5 @@ def unlink_variants(task: str = DEFAULT_TASK) -> Response:
 
 def _one_form(label: str) -> str:
     """A label as it is stored; one that cannot be stored is refused there."""
-    return unicodedata.normalize("NFC", label).strip()
+    form = unicodedata.normalize("NFC", label)
+    return re.sub(rf"\A{BLANKS}|{BLANKS}\Z", "", form)

@@ -144,6 +144,16 @@ def test_characters_are_linked_under_their_other_names_and_in_chains(letters: Fl
     assert (response.status_code, error_of(response)["code"]) == (409, "conflict")
 
 
+def test_blanks_of_no_width_around_a_linked_form_are_taken_off(letters: FlaskClient) -> None:
+    teach(letters, 1, "ಅ")
+    said = {"label": "\ufeff ಅ\u200b", "variant": " \u200bಅ looped \ufeff"}
+    linked = letters.post(f"{TASK}/link_variants", json=said).get_json()
+    assert (linked["label"], linked["variants"]) == ("ಅ", ["ಅ looped"])
+    said = {"variant": "\u200bಅ looped"}
+    alone = letters.post(f"{TASK}/unlink_variants", json=said).get_json()
+    assert (alone["label"], alone["variants"]) == ("ಅ", [])
+
+
 @pytest.mark.parametrize(
     ("path", "said", "status"),
     [
