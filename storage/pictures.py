@@ -6,13 +6,29 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from domain import NewSample, PictureFacts, Split
 from storage import schema
 from storage.labels import clean_label
-from storage.live import HAS_LIVE, LATEST_LABEL
+from storage.live import HAS_LIVE, IS_LIVE, LATEST_LABEL
 from storage.store import Database
+
+_log = schema.corrections.c
+_trusted_label = (
+    select(_log.label)
+    .where(
+        _log.task_id == schema.samples.c.task_id,
+        _log.sha256 == schema.samples.c.sha256,
+        _log.trusted.is_(True),
+        IS_LIVE,
+    )
+    .order_by(_log.seq.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+TAUGHT_LABEL = func.coalesce(_trusted_label, LATEST_LABEL)
+"""What a sample that corrections hold up is: as somebody trusted said last, else as anybody did."""
 
 
 def keep_facts(database: Database, connection: Connection, facts: Iterable[PictureFacts]) -> None:
@@ -59,22 +75,23 @@ def keep_taught(
 ) -> None:
     """Make a corrected picture a sample, unless the task has it or nothing is to be kept.
 
-    A sample that only corrections hold up has the label that was given last.
+    The correction is in the log already: a sample that only corrections hold up has the label
+    that somebody trusted gave last, else the last one.
     """
     samples = schema.samples
     this = (samples.c.task_id == task_id, samples.c.sha256 == sha256)
     found = select(samples.c.taught, samples.c.unreadable).where(*this)
     row = connection.execute(found).one_or_none()
-    if row is None:
-        if new is not None:
-            given = {**sample_row(task_id, sha256, new, taught=True), "label": label}
-            connection.execute(insert(samples), given)
-        return
     changes: dict[str, Any] = {}
-    if row.taught:
-        changes["label"] = label
-    if row.unreadable and new is not None:  # whoever offers a picture again has just read it
+    if row is None:
+        if new is None:
+            return
+        given = {**sample_row(task_id, sha256, new, taught=True), "label": label}
+        connection.execute(insert(samples), given)
+    elif row.unreadable and new is not None:  # whoever offers a picture again has just read it
         changes["unreadable"] = False
+    if row is None or row.taught:  # it may have been spoken of before it was kept
+        changes["label"] = TAUGHT_LABEL
     if changes:
         connection.execute(update(samples).where(*this).values(changes))
 
@@ -92,6 +109,6 @@ def relabel_taught(
             samples.c.taught.is_(True),
             HAS_LIVE,
         )
-        .values(label=LATEST_LABEL)
+        .values(label=TAUGHT_LABEL)
     )
     connection.execute(left)
