@@ -263,7 +263,8 @@ def _truth(chances: Chances, classes: Sequence[str], labels: Strings) -> Values:
 
 
 def _places(some: Sequence[str], of: Sequence[str]) -> Places:
-    return np.asarray([of.index(label) for label in some], np.intp)
+    place = {label: column for column, label in enumerate(of)}
+    return np.asarray([place[label] for label in some], np.intp)
 
 
 def _one_hot(labels: Strings, classes: Sequence[str]) -> Values:

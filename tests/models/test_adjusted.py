@@ -290,6 +290,33 @@ def test_a_batch_does_not_move_what_is_learned_from_a_head() -> None:
     )
 
 
+# --- many labels ---
+
+
+class Compared(str):
+    """A label that counts how often one is held against another."""
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+    times = 0
+
+    def __eq__(self, other: object) -> bool:
+        Compared.times += 1
+        return str.__eq__(self, other)
+
+
+def test_an_answer_holds_each_label_against_few_others() -> None:
+    labels = [Compared(f"label {i:03d}") for i in range(200)]
+    world = World()
+    head = Centres(world.somewhere(200), labels)
+    adjusted = adjust(head, world.support, shown(world.somewhere(3), ["x", "y", "z"]))
+
+    Compared.times = 0
+    adjusted.predict_proba(world.somewhere(1))
+
+    assert Compared.times <= 3 * len(labels)
+
+
 # --- little to hold to ---
 
 
