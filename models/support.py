@@ -15,6 +15,8 @@ from storage import Store
 
 ANCHORS = 400
 GOLDEN = 400
+Chosen = Mapping[str, Mapping[str, str]]
+"""`anchors` and `golden`: labels by sha256, as a version was trained on them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,14 +40,43 @@ class Support:
     golden_pictures: Mapping[str, str]
 
 
+def choose_support(
+    samples: Sequence[Sample], *, most: int = ANCHORS, golden: int = GOLDEN
+) -> Chosen:
+    """The pictures that a version trained on these is to be held to, for its card.
+
+    Of each label as many as of the others as far as it has them; which ones is settled by
+    their sha256, not by the order they came in.
+
+    Parameters
+    ----------
+    samples
+        What is trained and measured on, under the labels that the version will know.
+    most
+        Anchors at most, from the training side of the split.
+    golden
+        Golden pictures at most, from its held-out side.
+    """
+    lasting = _lasting(samples)
+    anchors = _spread([s for s in lasting if s.split is Split.TRAIN], most)
+    held_out = _spread([s for s in lasting if s.split is Split.TEST], golden)
+    return {
+        "anchors": {sample.sha256: sample.label for sample in anchors},
+        "golden": {sample.sha256: sample.label for sample in held_out},
+    }
+
+
 def read_support(
     store: Store, version: ModelVersion, *, most: int = ANCHORS, golden: int = GOLDEN
 ) -> Support:
     """Read the pictures that a version is held to.
 
-    Only pictures that were there before the version are taken, of each label as many as of
-    the others as far as it has them, and which ones is settled by their sha256: whatever came
-    since, and in whatever order things came, every process reads the same.
+    They and their labels are those that its card names: nothing that is said or linked since
+    changes them, and the labels stay those that its head knows. A picture that was erased is
+    left out.
+
+    Of a version made before cards named them, they are chosen among the pictures that were
+    there before it.
 
     Parameters
     ----------
@@ -53,10 +84,8 @@ def read_support(
         The open store.
     version
         Whose: of the demonstration's pictures for its version, else of the user's.
-    most
-        Anchors at most, from the training side of the split.
-    golden
-        Golden pictures at most, from its held-out side.
+    most, golden
+        Anchors and golden pictures at most, where they have to be chosen.
 
     Returns
     -------
@@ -64,23 +93,34 @@ def read_support(
         Vectors of the version's embedder as they are stored, not quantised: a head that
         standardises columns would make noise of it. Pictures without one are left out.
     """
-    variants = store.tasks.get(version.task).variants
-    samples = store.samples.all(version.task, demo=version.demo)
-    earlier = _lasting([s for s in samples if s.added_at < version.created_at])
-    anchors = _spread([s for s in earlier if s.split is Split.TRAIN], most)
-    held_out = _spread([s for s in earlier if s.split is Split.TEST], golden)
-    chosen = {s.sha256: variants.get(s.label, s.label) for s in (*anchors, *held_out)}
-    found, rows = store.vectors.get(version.embedder, list(chosen))
+    chosen: Chosen = version.card.get("support") or _before(store, version, most, golden)
+    labels = {**chosen["anchors"], **chosen["golden"]}
+    found, rows = store.vectors.get(version.embedder, list(labels))
     row_of = {sha256: row for row, sha256 in enumerate(found)}
-    ours = [s.sha256 for s in anchors if s.sha256 in row_of]
-    kept = [s.sha256 for s in held_out if s.sha256 in row_of]
+    ours = [sha256 for sha256 in chosen["anchors"] if sha256 in row_of]
+    kept = [sha256 for sha256 in chosen["golden"] if sha256 in row_of]
     return Support(
         rows[[row_of[sha256] for sha256 in ours]],
-        np.asarray([chosen[sha256] for sha256 in ours], np.str_),
+        np.asarray([labels[sha256] for sha256 in ours], np.str_),
         rows[[row_of[sha256] for sha256 in kept]],
-        np.asarray([chosen[sha256] for sha256 in kept], np.str_),
-        {sha256: chosen[sha256] for sha256 in kept},
+        np.asarray([labels[sha256] for sha256 in kept], np.str_),
+        {sha256: labels[sha256] for sha256 in kept},
     )
+
+
+def _before(store: Store, version: ModelVersion, most: int, golden: int) -> Chosen:
+    """Chosen among what was there before a version, under labels of its head where it has them."""
+    variants = store.tasks.get(version.task).variants
+    samples = store.samples.all(version.task, demo=version.demo)
+    earlier = [sample for sample in samples if sample.added_at < version.created_at]
+    chosen = choose_support(earlier, most=most, golden=golden)
+    known = version.card.get("labels", ())  # linked since, a label of the head stays one
+    return {
+        part: {
+            s: label if label in known else variants.get(label, label) for s, label in of.items()
+        }
+        for part, of in chosen.items()
+    }
 
 
 def _lasting(samples: Sequence[Sample]) -> list[Sample]:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from domain import ModelVersion, Split, TaskKind
-from models.support import Support, read_support
+from domain import ModelVersion, NewCorrection, Person, Split, TaskKind
+from models.adjusted import golden_right
+from models.support import Support, choose_support, read_support
 from storage import Store
 from tests.contracts.stores import facts, new, sha, teach
+from tests.models.correcting import Centres
 
 TASK = "letters"
 EMBEDDER = "e:1"
@@ -137,3 +139,85 @@ def test_a_task_without_vectors_has_empty_support(lettered: Store) -> None:
 
     assert len(support.vectors) == len(support.labels) == len(support.golden) == 0
     assert support.golden_pictures == {}
+
+
+# --- frozen in the card ---
+
+
+def frozen(store: Store, labels: tuple[str, ...] = ("a", "b"), **more: int) -> ModelVersion:
+    """A version as training makes it now."""
+    support = choose_support(store.samples.all(TASK), **more)
+    return replace(version(), card={"labels": list(labels), "support": support})
+
+
+def test_the_card_names_what_a_version_is_held_to(lettered: Store) -> None:
+    add(lettered, ["t1", "t2"], "a", Split.TRAIN)
+    add(lettered, ["h1"], "b", Split.TEST)
+
+    made = frozen(lettered)
+
+    assert made.card["support"] == {
+        "anchors": {sha("t1"): "a", sha("t2"): "a"},
+        "golden": {sha("h1"): "b"},
+    }
+    assert same(read_support(lettered, made), read_support(lettered, version()))
+
+
+def test_no_more_are_named_than_asked_for(lettered: Store) -> None:
+    add(lettered, [f"t{i}" for i in range(9)], "a", Split.TRAIN)
+    add(lettered, [f"h{i}" for i in range(9)], "b", Split.TEST)
+
+    support = frozen(lettered, most=4, golden=3).card["support"]
+
+    assert (len(support["anchors"]), len(support["golden"])) == (4, 3)
+
+
+def test_corrections_after_a_version_do_not_flip_what_it_is_held_to(lettered: Store) -> None:
+    for i in range(8):
+        name, label = f"taught {i}", "ab"[i % 2]
+        picture = new(label, split=Split.TEST if i < 4 else Split.TRAIN)
+        said = NewCorrection(sha(name), label, Person("ann", trusted=False))
+        lettered.corrections.teach(TASK, said, facts(name), picture)
+        lettered.vectors.put(EMBEDDER, [sha(name)], vector(name)[None])
+    made = frozen(lettered)
+    before = read_support(lettered, made)
+
+    for i in range(8):
+        teach(lettered, f"taught {i}", "ba"[i % 2], "eve", task=TASK, trusted=False)
+    own = [row.id for row in lettered.corrections.of_person(TASK, "ann")]
+    lettered.corrections.undo(TASK, own[:4], "ann", False)
+
+    assert before.golden_pictures == {sha(f"taught {i}"): "ab"[i % 2] for i in range(4)}
+    assert same(read_support(lettered, made), before)
+
+
+def test_an_erased_picture_is_held_to_no_more(lettered: Store) -> None:
+    add(lettered, ["t1", "t2"], "a", Split.TRAIN)
+    add(lettered, ["h1", "h2"], "b", Split.TEST)
+    made = frozen(lettered)
+
+    lettered.erase(sha("t1"))
+    lettered.erase(sha("h2"))
+
+    support = read_support(lettered, made)
+    np.testing.assert_array_equal(support.vectors, [vector("t2")])
+    np.testing.assert_array_equal(support.golden, [vector("h1")])
+    assert support.golden_pictures == {sha("h1"): "b"}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_label_linked_after_training_loses_no_golden_picture(
+    lettered: Store, named: bool
+) -> None:
+    for label in "ab":
+        add(lettered, [f"t{label}"], label, Split.TRAIN)
+        add(lettered, [f"h{label}"], label, Split.TEST)
+    made = frozen(lettered)
+    if not named:  # as a version made before cards named their support
+        made = replace(made, card={"labels": made.card["labels"]})
+    head = Centres(np.stack([vector("ha"), vector("hb")]), ("a", "b"))
+    assert golden_right(head, read_support(lettered, made)) == (2, 2)
+
+    lettered.tasks.link(TASK, "a", "b")
+
+    assert golden_right(head, read_support(lettered, made)) == (2, 2)
