@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from domain import NotEnoughData, Sample, Split, Task
+from models.admission import Admission
 from models.examples import Examples
-from models.standing import Standing, heard
+from models.standing import Opinion, Standing, heard
 from storage import Store
 
 
@@ -67,20 +68,28 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
 
 
 def corrected(store: Store, task: Task, samples: Sequence[Sample]) -> list[Sample]:
-    """The samples as people say they are now; without those people are at odds about.
+    """The samples as people say they are now.
 
-    Somebody not trusted does not relabel a held-out picture: what is measured on stays.
+    A picture that somebody brought with its label has another one only if somebody trusted
+    says so, whatever side of the split it is on. What corrections brought is taken as far as
+    a head may learn from it: see `Admission`.
     """
     standing = Standing().after(store.corrections.since(task.name, 0))
-    held_out = (one for one in samples if one.split is Split.TEST and not one.taught)
-    golden = {one.sha256: one.label for one in held_out}
+    brought = {one.sha256: one.label for one in samples if not one.taught}
+    opinions: dict[str, Opinion] = {}
+    for sha256 in {row.sha256 for row in standing.live.values()}:
+        opinion = heard(standing, sha256, brought, task.variants)
+        if opinion is not None:
+            opinions[sha256] = opinion
+    admission = Admission(task.variants)
+    admission.move({}, opinions, opinions)
     found = []
     for sample in samples:
-        opinion = heard(standing, sample.sha256, golden, task.variants)
-        if opinion is None:
+        teaching = admission.teachings.get(sample.sha256)
+        if teaching is not None:
+            found.append(replace(sample, label=teaching.label))
+        elif not sample.taught:
             found.append(sample)
-        elif opinion.label is not None and (opinion.vote.trusted or not opinion.disputed):
-            found.append(replace(sample, label=opinion.label))
     return found
 
 
