@@ -173,10 +173,11 @@ def train(
         max_false_accusation=settings.max_false_accusation,
     )
     card["n_samples"]["without_vectors"] = lesson.without_vectors
+    card["n_samples"]["left_out"] = dict(lesson.left_out)
     card["search"]["budget"] = budget
     version = engine.registry.save(
         head,
-        card,
+        {**card, "support": lesson.support},  # for processes; reports are for people
         version_id=new_version_id(started_at),
         created_at=datetime.now(UTC),
         demo=demo,
@@ -287,7 +288,7 @@ def _as_json(result: TrainResult) -> dict[str, Any]:
         "promoted": result.promoted,
         "reason": result.reason,
         "run": {**run, **times},
-        "card": dict(result.version.card),
+        "card": {key: part for key, part in result.version.card.items() if key != "support"},
     }
 
 
@@ -309,6 +310,9 @@ def _print_summary(result: TrainResult) -> None:
             f"[yellow]{counts['without_vectors']} pictures have no vector yet and were left out: "
             f"run `python -m embeddings --task {card['task']}`.[/]"
         )
+    if counts["left_out"]:
+        told = ", ".join(f"{escape(label)} {n}" for label, n in counts["left_out"].items())
+        console.print(f"[yellow]left out, too few different pictures to train on: {told}[/]")
     for skipped in card["search"]["skipped"]:
         console.print(f"[dim]skipped {skipped['name']}: {escape(skipped['reason'])}[/]")
     if promise(card):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,20 +12,38 @@ from domain import NotEnoughData, Sample, Split, Task
 from models.admission import Admission
 from models.examples import Examples
 from models.standing import Opinion, Standing, heard
+from models.support import Chosen, choose_support
 from storage import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
-    """The pictures of a task that can be trained on, and how many cannot yet."""
+    """The pictures of a task that can be trained on, and how many cannot yet.
+
+    Attributes
+    ----------
+    train, test
+        The two sides of the split.
+    without_vectors
+        How many pictures nobody has looked at yet.
+    left_out
+        Labels of an open task that have too few pictures, and how many.
+    support
+        What the version trained on this is held to.
+    """
 
     train: Examples
     test: Examples
     without_vectors: int
+    left_out: Mapping[str, int]
+    support: Chosen
 
 
 def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: bool) -> Lesson:
     """Vectors and labels of a task's pictures, parted by their split.
+
+    A closed task needs all of its labels. An open one leaves out those with too few pictures:
+    whoever teaches it one picture of something new must not end its training.
 
     Parameters
     ----------
@@ -36,35 +54,47 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
     embedder
         Id of the embedder whose vectors are wanted.
     needed
-        Pictures each label must have: MIN_IMAGES_PER_CLASS.
+        Pictures a label must have: MIN_IMAGES_PER_CLASS.
     demo
         The demonstration's pictures, or the user's; never both.
 
     Raises
     ------
     NotEnoughData
-        A label has fewer pictures with a vector than needed; names every count.
+        A label of a closed task has fewer pictures with a vector than needed, or fewer than
+        two of an open one have enough; names every count.
     """
     samples = corrected(store, task, store.samples.all(task.name, demo=demo))
     present, vectors = store.vectors.get(embedder, [sample.sha256 for sample in samples])
-    if len(present) < len(samples):
-        having = set(present)
-        ready = [sample for sample in samples if sample.sha256 in having]
-    else:
-        ready = samples
+    having = set(present)
+    ready = [_canonical(sample, task) for sample in samples if sample.sha256 in having]
     waiting = len(samples) - len(ready)
-    labels = [task.variants.get(sample.label, sample.label) for sample in ready]
-    _check_counts(task, labels, needed, waiting, embedder)
+    counts = Counter({task.variants.get(label, label): 0 for label in task.labels})
+    counts.update(sample.label for sample in ready)
+    _check_counts(task, counts, needed, waiting, embedder)
+    known = _known(task, ready, counts, needed)
     examples = Examples(
         vectors,
-        np.asarray(labels),
+        np.asarray([sample.label for sample in ready]),
         np.asarray([sample.source for sample in ready]),
         np.asarray([sample.family for sample in ready]),
     )
     testing = np.asarray([sample.split is Split.TEST for sample in ready])
-    lesson = Lesson(examples.take(~testing), examples.take(testing), waiting)
-    _check_split(lesson, examples.classes)
+    told_apart = np.asarray([sample.label in known for sample in ready])
+    lesson = Lesson(
+        examples.take(told_apart & ~testing),
+        examples.take(told_apart & testing),
+        waiting,
+        {label: counts[label] for label in sorted(counts.keys() - known)},
+        choose_support([sample for sample in ready if sample.label in known]),
+    )
+    _check_split(lesson)
     return lesson
+
+
+def _canonical(sample: Sample, task: Task) -> Sample:
+    label = task.variants.get(sample.label, sample.label)
+    return sample if label == sample.label else replace(sample, label=label)
 
 
 def corrected(store: Store, task: Task, samples: Sequence[Sample]) -> list[Sample]:
@@ -94,11 +124,10 @@ def corrected(store: Store, task: Task, samples: Sequence[Sample]) -> list[Sampl
 
 
 def _check_counts(
-    task: Task, labels: Sequence[str], needed: int, waiting: int, embedder: str
+    task: Task, counts: Mapping[str, int], needed: int, waiting: int, embedder: str
 ) -> None:
-    counts = Counter({task.variants.get(label, label): 0 for label in task.labels})
-    counts.update(labels)
-    if len(counts) >= 2 and min(counts.values()) >= needed:
+    enough = sum(n >= needed for n in counts.values())
+    if enough >= 2 and (task.open or enough == len(counts)):
         return
     told = ", ".join(f"{label} {n}" for label, n in sorted(counts.items())) or "no label at all"
     message = (
@@ -113,8 +142,25 @@ def _check_counts(
     raise NotEnoughData(message, counts=dict(counts), needed=needed, without_vectors=waiting)
 
 
-def _check_split(lesson: Lesson, labels: Sequence[str]) -> None:
-    missing = sorted(set(labels) - set(lesson.train.classes))
+def _known(
+    task: Task, samples: Sequence[Sample], counts: Mapping[str, int], needed: int
+) -> set[str]:
+    """The labels that a version is to tell apart.
+
+    An open task does without those of too few pictures, or where all to train on are
+    near-duplicates of one another; if that leaves no two labels, training says what is wrong.
+    """
+    if not task.open:
+        return set(counts)
+    enough = {label for label, n in counts.items() if n >= needed}
+    families = {(one.label, one.family) for one in samples if one.split is not Split.TEST}
+    various = Counter(label for label, _ in families)
+    different = {label for label in enough if various[label] >= 2}
+    return different if len(different) >= 2 else enough
+
+
+def _check_split(lesson: Lesson) -> None:
+    missing = sorted(set(lesson.test.classes) - set(lesson.train.classes))
     if missing:
         raise NotEnoughData(
             f"All pictures of {', '.join(missing)} are near-duplicates that fell into the "

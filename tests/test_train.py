@@ -21,12 +21,15 @@ from embeddings.builtin import Builtin
 from engine import Engine, wired
 from models.lesson import read_lesson
 from models.registry import MODEL
+from models.support import read_support
 from storage import Store
 from tests.models.made import clusters
 from train import TrainResult, train
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK, EMBEDDER = "smile", "builtin-photo:1"
+
+DRAWING = Builtin(TaskKind.DRAWING).id
 
 
 @pytest.fixture
@@ -35,6 +38,12 @@ def engine(settings: Settings, store: Store) -> Iterator[Engine]:
     store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
     embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
     yield wired(settings, store, embedders)
+
+
+@pytest.fixture
+def open_task(engine: Engine) -> Engine:
+    engine.store.tasks.create("letters", TaskKind.DRAWING, ("a", "b", "x", "y"), open=True)
+    return engine
 
 
 def teach(
@@ -349,6 +358,54 @@ def test_a_tiny_budget_is_kept_and_what_it_skipped_is_on_the_card(engine: Engine
     assert "of the budget are left" in card["leave_one_source_out"]["skipped"]
 
 
+# --- an open task ---
+
+
+def test_one_picture_of_something_new_does_not_end_the_training_of_an_open_task(
+    open_task: Engine,
+) -> None:
+    teach(open_task.store, task="letters", labels=("a", "b"), embedder=DRAWING)
+    teach(open_task.store, (1, 3), task="letters", labels=("x", "y"), embedder=DRAWING)
+
+    result = quickly(open_task, "letters")
+
+    card = result.version.card
+    assert card["labels"] == ["a", "b"]
+    assert card["n_samples"]["left_out"] == {"x": 1, "y": 3}
+    assert card["n_samples"]["total"] == 80
+    assert result.run.counts["left_out"] == {"x": 1, "y": 3}
+
+
+# --- what a version is held to ---
+
+
+def test_a_version_keeps_the_names_of_what_it_is_held_to(engine: Engine) -> None:
+    teach(engine.store)
+
+    version = quickly(engine).version
+
+    assert engine.store.versions.get(TASK, version.id).card["support"] == version.card["support"]
+    sides = {
+        split: {s.sha256: s.label for s in engine.store.samples.all(TASK) if s.split is split}
+        for split in Split
+    }
+    assert version.card["support"] == {
+        "anchors": sides[Split.TRAIN], "golden": sides[Split.TEST],
+    }  # fmt: skip
+    support = read_support(engine.store, version)
+    assert support.golden_pictures == sides[Split.TEST]
+
+
+def test_reports_do_not_list_what_a_version_is_held_to(engine: Engine) -> None:
+    teach(engine.store)
+
+    version = quickly(engine).version
+
+    name = next(iter(version.card["support"]["golden"]))
+    for report in (engine.registry.folder(version) / "reports").iterdir():
+        assert name not in report.read_text()
+
+
 # --- the command ---
 
 
@@ -370,6 +427,7 @@ def test_the_command_trains_and_answers_in_json(engine: Engine, settings: Settin
     assert told["promoted"] is True
     assert told["run"]["gate"] == "promoted"
     assert told["card"]["metrics"]["held_out"]["accuracy"] > 0.8
+    assert "support" not in told["card"]  # hundreds of names
     current = engine.store.versions.current(TASK)
     assert current is not None
     assert current.id == told["version"]
@@ -384,6 +442,16 @@ def test_the_command_prints_a_summary_for_people(engine: Engine, settings: Setti
     assert done.returncode == 0, done.stderr
     for said in ("held out", "web0", "It is the first version", "4 pictures have no vector"):
         assert said in done.stdout
+
+
+def test_the_command_says_which_labels_it_left_out(open_task: Engine, settings: Settings) -> None:
+    teach(open_task.store, task="letters", labels=("a", "b"), embedder=DRAWING)
+    teach(open_task.store, (1, 3), task="letters", labels=("x", "y"), embedder=DRAWING)
+
+    done = run(settings, "--task", "letters", "--classifier", "logistic_regression")
+
+    assert done.returncode == 0, done.stderr
+    assert "left out, too few different pictures to train on: x 1, y 3" in done.stdout
 
 
 def test_too_few_pictures_end_the_command_with_a_code_of_their_own(

@@ -44,6 +44,20 @@ def test_model_info_shows_the_card(engine: Engine) -> None:
     assert document["metrics"]["held_out"] == {"accuracy": 0.9, "roc_auc": None}
 
 
+def test_model_info_is_not_bloated_by_what_the_version_is_held_to(engine: Engine) -> None:
+    support = {"anchors": {"0" * 64: "ai"}, "golden": {"1" * 64: "real"}}
+    version = ModelVersion(
+        "v1", "authenticity", "builtin-authenticity:1", "logistic_regression", "0" * 64, False,
+        datetime(2026, 11, 21, tzinfo=UTC), {**CARD, "support": support},
+    )  # fmt: skip
+    engine.store.versions.add(version)
+    engine.store.versions.promote("authenticity", "v1", "first")
+
+    card = client_of(engine).get("/model_info").get_json()["card"]
+
+    assert set(card) == set(CARD)
+
+
 def test_versions_tell_which_was_live_when(engine: Engine) -> None:
     promoted(engine)
     document = client_of(engine).get("/models").get_json()

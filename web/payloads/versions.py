@@ -93,7 +93,7 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         metrics=card.get("metrics") or {},
         thresholds=card.get("thresholds") or {},
         calibration=card.get("calibration") or {},
-        card=card,
+        card={key: part for key, part in card.items() if key != "support"},  # pictures by name
         problem=engine.learned.problem(task.name),
     )
 
