@@ -63,16 +63,16 @@ def test_unlike_pictures_keep_their_answer(client: FlaskClient) -> None:
 def test_more_examples_make_better_answers(client: FlaskClient) -> None:
     made = client.post("/tasks", json={"name": "letters", "kind": "drawing"})
     assert made.status_code == 201
-    hard = {"spread": 0.08}
+    spread = 0.08
     asked = [
-        (which, encode(letter(which, 500 + hand, **hard), "PNG"))
+        (which, encode(letter(which, 500 + hand, spread=spread), "PNG"))
         for which in range(8)
         for hand in range(4)
     ]
     curve = []
     for hand in range(6):
         for which in range(8):
-            data = encode(letter(which, hand, **hard), "PNG")
+            data = encode(letter(which, hand, spread=spread), "PNG")
             correct(client, data, f"letter {which}", "/tasks/letters/train")
         answers = [ask(client, data, "/tasks/letters/predict")["prediction"] for _, data in asked]
         right = [f"letter {which}" == said for (which, _), said in zip(asked, answers, strict=True)]
