@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import nsmallest
 from operator import attrgetter
 from typing import NamedTuple
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import NotEnoughData
+from models.leave_one_out import Examined, temperature, unseen_scores
 from models.threads import single_thread
 
 Rows = NDArray[np.float32]
@@ -21,15 +22,13 @@ Chances = NDArray[np.float64]
 
 GRID = 2.0**-14
 """Rows are rounded to it before they are summed: float64 has room for 2^25 of their products."""
-SHRINKAGE = 0.3
-"""What is added to every direction's variance, as a multiple of their mean."""
+SHRINKAGE = 3.0
+"""What is added to the covariance, as a multiple of a sphere of the same size, or of a spheroid."""
+OWN, OWN_FROM = 0.5, 4.0
+"""Share of each number's own variance in that spheroid at most, and how many examples beside
+others of their label make it half of that: copies alone do not tell what varies."""
 EXAMINED = 96
 """Examples the temperature is learned from, each as if it had not been shown."""
-COLDEST, HOTTEST, DEGREES = 1 / 16, 64.0, 81
-USUAL = 1.0
-"""The temperature when nothing is known of it."""
-CONFIDENCE = 4.0
-"""How many examples' worth of belief in the usual temperature there is, per factor of two."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +102,7 @@ class _Kept(NamedTuple):
 
     label: str
     weight: int
-    vector: Rows
+    rows: Rows  # the picture, and the mean of it and its copies
     mixed: bytes
 
 
@@ -133,7 +132,7 @@ class Statistics:
     def nbytes(self) -> int:
         """Bytes held."""
         sums = sum(label.total.nbytes for label in self._labels.values())
-        kept = sum(one.vector.nbytes for one in self._kept.values())
+        kept = sum(one.rows.nbytes for one in self._kept.values())
         return self._scatter.nbytes + sums + kept
 
     def __len__(self) -> int:
@@ -154,10 +153,9 @@ class Statistics:
             self._scatter = np.zeros((dim, dim), order="F")
         if dim != len(self._scatter):
             raise ValueError(f"Vectors of {dim} numbers among those of {len(self._scatter)}.")
-        self._sum(shown, 1)
-        self._kept[shown.id] = _Kept(
-            shown.label, shown.weight, shown.vectors[0].copy(), _mixed(shown.id)
-        )
+        mean = self._sum(shown, 1)
+        rows = np.stack([shown.vectors[0], mean.astype(np.float32)])
+        self._kept[shown.id] = _Kept(shown.label, shown.weight, rows, _mixed(shown.id))
 
     def remove(self, shown: Shown) -> None:
         """Unlearn an example that was added with these same vectors and this weight.
@@ -172,7 +170,8 @@ class Statistics:
         if not self._kept:
             self._scatter = np.zeros((0, 0), order="F")
 
-    def _sum(self, shown: Shown, sign: int) -> None:
+    def _sum(self, shown: Shown, sign: int) -> Sums:
+        """Add or take out; gives the mean of its vectors."""
         from scipy.linalg.blas import dsyrk
 
         rows = _rows(shown.vectors)
@@ -186,6 +185,7 @@ class Statistics:
             del self._labels[shown.label]
         scatter = dsyrk(weight, rows.T, beta=1.0, c=self._scatter, lower=1, overwrite_c=1)
         self._scatter = scatter
+        return np.asarray(rows[0])
 
     def solve(self) -> TaughtHead:
         """The head of all that is known.
@@ -195,15 +195,29 @@ class Statistics:
         NotEnoughData
             No example was added.
         """
+        from scipy.linalg import solve_triangular
+
         if not self._labels:
             raise NotEnoughData("Nothing was taught yet.")
         names = tuple(sorted(self._labels))
         labels = [self._labels[name] for name in names]
         weights = np.array([label.weight for label in labels], np.float64)
         means = np.stack([label.total for label in labels]) / weights[:, None]
+        asked, others = self._examined({name: i for i, name in enumerate(names)})
         with single_thread():
             factor = self._factor(means, weights)
-            return _Solver(factor, means, weights).head(names, self._examined(names))
+            seen = _whitened(factor, means)
+            narrow = seen.T.astype(np.float32)
+            columns = solve_triangular(factor, narrow, lower=True, trans="T", check_finite=False)
+            asked = replace(
+                asked,
+                vectors=_whitened(factor, asked.vectors),
+                means=_whitened(factor, asked.means),
+            )
+            scores = unseen_scores(seen, weights, asked)
+        offsets = -0.5 * np.einsum("ij,ij->i", seen, seen)
+        degree = temperature(seen, scores, asked.codes, others)
+        return TaughtHead(names, columns.astype(np.float64), offsets, degree)
 
     def _factor(self, means: Sums, weights: Sums) -> Rows:
         """Lower Cholesky factor of the scatter within labels, shrunk towards a sphere.
@@ -218,78 +232,36 @@ class Statistics:
         within = dsyrk(-1.0, rows.T, beta=1.0, c=self._scatter, lower=1, overwrite_c=0)
         within /= weights.sum()
         diagonal = within.ravel(order="K")[:: len(within) + 1]
-        diagonal += SHRINKAGE * max(float(diagonal.mean()), GRID) + GRID
+        mean = max(float(diagonal.mean()), GRID)
+        several = len(self._kept) - len(means)
+        own = OWN * several / (several + OWN_FROM)
+        diagonal += SHRINKAGE * (own * diagonal + (1 - own) * mean)
         narrow = within.astype(np.float32, order="F")
         factor: Rows = cholesky(narrow, lower=True, overwrite_a=True, check_finite=False)
         return factor
 
-    def _examined(self, names: tuple[str, ...]) -> tuple[NDArray[np.intp], Sums, Sums]:
-        """Labels, weights and vectors of some examples whose label has another one."""
+    def _examined(self, place: Mapping[str, int]) -> tuple[Examined, Sums]:
+        """Some examples whose label has others, not whitened yet, and how many others."""
         several = (one for one in self._kept.values() if self._labels[one.label].examples > 1)
         kept = nsmallest(EXAMINED, several, key=attrgetter("mixed"))
-        place = {name: i for i, name in enumerate(names)}
-        codes = np.array([place[one.label] for one in kept], np.intp)
-        weights = np.array([one.weight for one in kept], np.float64)
-        vectors = np.array([one.vector for one in kept], np.float64)
-        return codes, weights, vectors.reshape(len(kept), len(self._scatter))
+        rows = np.array([one.rows for one in kept], np.float64)
+        rows = rows.reshape(len(kept), 2, len(self._scatter))
+        examined = Examined(
+            np.array([place[one.label] for one in kept], np.intp),
+            np.array([one.weight for one in kept], np.float64),
+            rows[:, 0],
+            rows[:, 1],
+        )
+        others = [self._labels[one.label].examples - 1 for one in kept]
+        return examined, np.array(others, np.float64)
 
 
-class _Solver:
-    """Scores of vectors from a factor of the covariance; what they were had one been absent."""
+def _whitened(factor: Rows, rows: Sums) -> Sums:
+    from scipy.linalg import solve_triangular
 
-    def __init__(self, factor: Rows, means: Sums, weights: Sums) -> None:
-        self._factor = factor
-        self._means = means
-        self._weights = weights
-        self._seen = self._whitened(means)
-
-    def head(
-        self, names: tuple[str, ...], examined: tuple[NDArray[np.intp], Sums, Sums]
-    ) -> TaughtHead:
-        """The head, its temperature learned from examples as if they had not been shown."""
-        from scipy.linalg import solve_triangular
-
-        seen = self._seen.astype(np.float32)
-        columns = solve_triangular(self._factor, seen.T, lower=True, trans="T", check_finite=False)
-        offsets = -0.5 * np.einsum("ij,ij->i", self._seen, self._seen)
-        codes, weights, vectors = examined
-        temperature = _temperature(self._unseen(codes, weights, vectors), codes)
-        return TaughtHead(names, columns.astype(np.float64), offsets, temperature)
-
-    def _whitened(self, rows: Sums) -> Sums:
-        from scipy.linalg import solve_triangular
-
-        narrow = rows.astype(np.float32)
-        white = solve_triangular(self._factor, narrow.T, lower=True, check_finite=False)
-        return np.asarray(white.T, np.float64)
-
-    def _unseen(self, codes: NDArray[np.intp], weights: Sums, vectors: Sums) -> Sums:
-        """(n, k) scores of examples by the head that was never shown them.
-
-        Without an example its label's mean moves, and the covariance loses its share; both in
-        closed form, by Sherman and Morrison.
-        """
-        if not len(codes):
-            return np.empty((0, len(self._means)))
-        white, seen = self._whitened(vectors), self._seen
-        whole = self._weights[codes]
-        shift = white - seen[codes]
-        left = weights / (whole - weights)
-        share = weights * whole / (whole - weights) / self._weights.sum()
-        shift_shift = np.einsum("ij,ij->i", shift, shift)
-        grown = share / np.maximum(1 - share * shift_shift, 0.05)
-        own = seen[codes] - left[:, None] * shift
-        shift_white = np.einsum("ij,ij->i", shift, white)
-        shift_seen = shift @ seen.T
-        shift_own = np.einsum("ij,ij->i", shift, own)
-        scores: Sums = white @ seen.T + (grown * shift_white)[:, None] * shift_seen
-        lengths = np.einsum("ij,ij->i", seen, seen) + grown[:, None] * shift_seen**2
-        scores = scores - 0.5 * lengths
-        at = np.arange(len(codes))
-        own_length = np.einsum("ij,ij->i", own, own) + grown * shift_own**2
-        own_white = np.einsum("ij,ij->i", own, white) + grown * shift_white * shift_own
-        scores[at, codes] = own_white - 0.5 * own_length
-        return scores
+    narrow = rows.astype(np.float32)
+    white = solve_triangular(factor, narrow.T, lower=True, check_finite=False)
+    return np.asarray(white.T, np.float64)
 
 
 def _rows(vectors: Rows) -> Sums:
@@ -306,20 +278,6 @@ def _rows(vectors: Rows) -> Sums:
 def _mixed(example: str) -> bytes:
     """Sorting by it is choosing by chance, the same wherever it is done."""
     return hashlib.sha256(example.encode()).digest()
-
-
-def _temperature(scores: Sums, codes: NDArray[np.intp]) -> float:
-    """By which unseen examples' scores give the likeliest probabilities; labels count alike."""
-    degrees = np.geomspace(COLDEST, HOTTEST, DEGREES)
-    doubt = CONFIDENCE * np.log2(degrees / USUAL) ** 2 / 2
-    if scores.shape[1] > 1:
-        at = np.arange(len(codes))
-        for i, degree in enumerate(degrees):
-            lines = scores / degree
-            top = lines.max(1, initial=-np.inf)
-            log_sum = top + np.log(np.exp(lines - top[:, None]).sum(1))
-            doubt[i] += float((log_sum - lines[at, codes]).sum())
-    return float(degrees[doubt.argmin()])
 
 
 def _softmax(scores: Sums) -> Chances:

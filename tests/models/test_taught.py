@@ -11,6 +11,7 @@ import pytest
 
 from domain import NotEnoughData
 from models.exact import STEP, quantised
+from models.leave_one_out import Examined, unseen_scores
 from models.taught import Shown, Statistics, TaughtHead
 from tests.models.made import clusters
 
@@ -261,3 +262,36 @@ def test_products_of_rounded_unit_vectors_are_exact_in_single_precision() -> Non
     exact = rows.astype(np.float64) @ rows.astype(np.float64).T
 
     np.testing.assert_array_equal(rows @ rows.T, exact)
+
+
+@pytest.mark.parametrize("per_label", [2, 5, 20])
+def test_how_sure_it_is_comes_from_examples_as_if_they_had_not_been_shown(per_label: int) -> None:
+    """The closed form says what teaching all but one and asking that one would."""
+    shown = lessons(per_label, apart=2.0, copies=0)
+    labels = sorted({one.label for one in shown})
+    totals = np.array([sum(s.weight for s in shown if s.label == name) for name in labels], float)
+    rows = firsts(shown).astype(np.float64)
+    codes = np.array([labels.index(one.label) for one in shown])
+    weights = np.array([one.weight for one in shown], float)
+
+    def fitted(keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means = np.stack(
+            [
+                np.average(rows[keep & (codes == c)], 0, weights[keep & (codes == c)])
+                for c in range(3)
+            ]
+        )
+        about = (rows - means[codes])[keep]
+        return means, (about * weights[keep, None]).T @ about / totals.sum() + sphere
+
+    sphere, everyone = 0.05 * np.eye(DIM), np.ones(len(rows), bool)
+    means, covariance = fitted(everyone)
+    factor = np.linalg.cholesky(covariance)
+    white, seen = (np.linalg.solve(factor, part.T).T for part in (rows, means))
+    found = unseen_scores(seen, totals, Examined(codes, weights, white, white))
+
+    for i in range(len(rows)):
+        others, without = fitted(np.arange(len(rows)) != i)
+        solved = np.linalg.solve(without, others.T)
+        expected = rows[i] @ solved - 0.5 * np.einsum("ij,ji->i", others, solved)
+        np.testing.assert_allclose(found[i], expected, rtol=1e-6, atol=1e-6)
