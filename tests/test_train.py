@@ -27,7 +27,7 @@ from tests.models.made import clusters
 from train import TrainResult, train
 
 ROOT = Path(__file__).resolve().parent.parent
-TASK, EMBEDDER = "smile", "builtin-photo:1"
+TASK, EMBEDDER = "smile", "builtin-photo:2"
 
 DRAWING = Builtin(TaskKind.DRAWING).id
 
@@ -205,7 +205,7 @@ def test_enough_pictures_with_vectors_are_trained_on_and_the_rest_is_said(engine
 def test_vectors_of_another_embedder_do_not_count(engine: Engine) -> None:
     teach(engine.store, embedder="clip:ViT-B-32/openai")
 
-    with pytest.raises(NotEnoughData, match="80 more have no vector of builtin-photo:1"):
+    with pytest.raises(NotEnoughData, match="80 more have no vector of builtin-photo:2"):
         quickly(engine)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter, sobel
 
-from embeddings.builtin.reduce import LUMA, averaged, grey, thinned, unit
+from embeddings.builtin.reduce import LUMA, averaged, grey, thinned, unit, windows
 
 PLANE = 80
 """Side of the normalised drawing, pixels."""
@@ -132,15 +132,6 @@ def _direction_maps(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(sampled, np.float32)
 
 
-def _sampling() -> NDArray[np.float32]:
-    """(GRID, PLANE): each row a Gaussian window around one grid line."""
-    cell = PLANE / GRID
-    centres = (np.arange(GRID) + 0.5) * cell - 0.5
-    distance = np.arange(PLANE) - centres[:, None]
-    windows = np.exp(-(distance**2) / (2 * (WINDOW * cell) ** 2))
-    return np.asarray(windows / windows.sum(1, keepdims=True), np.float32)
-
-
 WINDOW = 0.6
 """Standard deviation of a sampling window, in grid cells."""
-_SAMPLE = _sampling()
+_SAMPLE = windows(PLANE, GRID, WINDOW)

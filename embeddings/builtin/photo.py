@@ -2,36 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import fft2, ifft2
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
-from embeddings.builtin.reduce import planes, squared, unit
+from embeddings.builtin.reduce import planes, squared, unit, windows
 
 SIDE = 64
 """Every photograph is brought to this many pixels a side."""
-WAVES = ((0.3, 8), (0.15, 8), (0.075, 4))
-"""Centre frequency in cycles a pixel, and how many fields a side its strength is averaged over."""
+
+
+class _Wave(NamedTuple):
+    """Centre frequency in cycles a pixel, fields a side its strength is averaged over, weight."""
+
+    frequency: float
+    fields: int
+    weight: float
+
+
+WAVES = (_Wave(0.3, 8, 1.0), _Wave(0.15, 4, 0.5), _Wave(0.075, 4, 0.5))
+"""Where a thing's edges are, finely; the coarser waves, where about."""
 DIRECTIONS = 8
 BANDWIDTH = 0.55
 """Spread of a filter over frequency, as a ratio to its centre: about two octaves."""
-TEXTURE_GRIDS = {1: 2, 2: 4}
-"""Fields a side in which texture is counted, by how many pixels are averaged for one first.
+WINDOW = 0.45
+"""Standard deviation of a field, in steps from field to field: fields overlap, so that what moves
+a little stays alike."""
+FLATTENED = 0.35
+"""Exponent of strength: faint waves count nearly as much as strong ones."""
+COMMON = 0.5
+"""Share taken off of what a field has in common with its neighbours, then with all: it drowns
+what differs."""
+TEXTURE_BLOCK, TEXTURE_GRID, TEXTURE_WEIGHT = 2, 2, 0.8
+"""Pixels averaged for one before texture is counted, and fields a side it is counted in.
 
-Coarse texture carries a face better than fine texture does, fine texture a material.
+Coarse texture carries a face better than fine texture does, and more fields only add noise.
 """
 TEXTURES = 59
 """Uniform local binary patterns of eight neighbours, and one bin for all others."""
 COLOUR_GRID = 4
 SHADES = 16
-COLOUR_WEIGHT = 0.5
-"""Colour counts half as much as shape and as texture: it changes with the light."""
+COLOUR_WEIGHT = 0.4
+"""Colour counts less than shape and texture do: it changes with the light."""
 DIM = (
-    sum(DIRECTIONS * fields**2 for _, fields in WAVES)
-    + sum(TEXTURES * fields**2 for fields in TEXTURE_GRIDS.values())
+    sum(DIRECTIONS * wave.fields**2 for wave in WAVES)
+    + TEXTURES * TEXTURE_GRID**2
     + 2 * (COLOUR_GRID**2 + SHADES + TEXTURES)
 )
 
@@ -56,10 +74,13 @@ def describe(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     T. Ahonen, A. Hadid, M. Pietikainen, "Face description with local binary patterns", PAMI 2006.
     """
     luma, *chroma = planes(squared(pixels, SIDE))
-    textures = [_textures(_blocks(luma, block), grid) for block, grid in TEXTURE_GRIDS.items()]
+    texture = _textures(_blocks(luma, TEXTURE_BLOCK), TEXTURE_GRID)
     colour = np.concatenate([_colour(plane) for plane in chroma])
-    parts = [unit(_waves(luma)), unit(np.concatenate(textures)), COLOUR_WEIGHT * unit(colour)]
-    return unit(np.concatenate(parts))
+    return unit(
+        np.concatenate(
+            [*_waves(luma), TEXTURE_WEIGHT * unit(texture), COLOUR_WEIGHT * unit(colour)]
+        )
+    )
 
 
 def _blocks(plane: NDArray[np.float32], block: int) -> NDArray[np.float32]:
@@ -68,18 +89,20 @@ def _blocks(plane: NDArray[np.float32], block: int) -> NDArray[np.float32]:
     return np.asarray(plane.reshape(few, block, few, block).mean((1, 3)), np.float32)
 
 
-def _waves(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Square roots of mean filter strength, field by field, after evening out the light."""
+def _waves(luma: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Flattened mean filter strength, field by field, after evening out the light."""
     flat = luma - gaussian_filter(luma, SIDE / 16)
-    contrast = np.sqrt(gaussian_filter(flat * flat, SIDE / 10))
+    contrast = np.sqrt(gaussian_filter(flat * flat, SIDE / 8))
     even = flat / (contrast + 0.1 * contrast.mean() + 2)
     strength = np.abs(ifft2(_FILTERS * fft2(even)))
     found = []
-    for (_, fields), maps in zip(WAVES, strength, strict=True):
-        cell = SIDE // fields
-        mean = maps.reshape(DIRECTIONS, fields, cell, fields, cell).mean((2, 4))
-        found.append(unit(np.sqrt(mean)))
-    return np.concatenate(found)
+    for wave, maps in zip(WAVES, strength, strict=True):
+        sample = _SAMPLES[wave.fields]
+        mean = np.maximum(sample @ maps @ sample.T, 0)
+        strong = mean**FLATTENED
+        own = strong - COMMON * uniform_filter(strong, (1, 3, 3), mode="nearest")
+        found.append(np.float32(wave.weight) * unit(own - COMMON * own.mean()))
+    return found
 
 
 def _textures(plane: NDArray[np.float32], grid: int) -> NDArray[np.float32]:
@@ -111,7 +134,7 @@ def _filters() -> NDArray[np.float32]:
     radius = np.hypot(fy, fx)
     radius[0, 0] = 1e-9
     turn = np.arctan2(fy, fx)
-    centre = np.array([wave for wave, _ in WAVES])[:, None, None, None]
+    centre = np.array([wave.frequency for wave in WAVES])[:, None, None, None]
     towards = (np.arange(DIRECTIONS) * np.pi / DIRECTIONS)[:, None, None]
     across = np.angle(np.exp(1j * (turn - towards))) / (0.6 * np.pi / DIRECTIONS)
     along = np.log(radius / centre) / np.log(BANDWIDTH)
@@ -119,3 +142,4 @@ def _filters() -> NDArray[np.float32]:
 
 
 _FILTERS = _filters()
+_SAMPLES = {fields: windows(SIDE, fields, WINDOW) for fields in {wave.fields for wave in WAVES}}

@@ -87,3 +87,22 @@ def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
     if length < 1e-12:
         return np.full(flat.size, flat.size**-0.5, np.float32)
     return flat / np.float32(length)
+
+
+def windows(side: int, fields: int, spread: float) -> NDArray[np.float32]:
+    """(fields, side) Gaussian windows around the middles of so many fields in a row.
+
+    Parameters
+    ----------
+    side
+        Pixels in the row.
+    fields
+        How many fields they are divided into.
+    spread
+        Standard deviation of a window, in fields.
+    """
+    cell = side / fields
+    centres = (np.arange(fields) + 0.5) * cell - 0.5
+    distance = np.arange(side) - centres[:, None]
+    shares = np.exp(-(distance**2) / (2 * (spread * cell) ** 2))
+    return np.asarray(shares / shares.sum(1, keepdims=True), np.float32)

@@ -64,7 +64,7 @@ def test_length_of_a_vector_is_moderate(kind: TaskKind) -> None:
 
 def test_ids_name_the_kind_and_a_version() -> None:
     assert [Builtin(kind).id for kind in KINDS] == [
-        "builtin-photo:1",
+        "builtin-photo:2",
         "builtin-drawing:2",
         "builtin-authenticity:1",
     ]
@@ -138,8 +138,8 @@ def test_a_mirrored_drawing_is_another_drawing() -> None:
 def test_a_photograph_stays_near_itself_and_far_from_others() -> None:
     one = scene(1, 600, 800)
     smaller = resize(one, 400, 300)
-    assert similarity(TaskKind.PHOTO, one, smaller) > 0.9
-    assert similarity(TaskKind.PHOTO, one, scene(2, 600, 800)) < 0.85
+    assert similarity(TaskKind.PHOTO, one, smaller) > 0.99
+    assert similarity(TaskKind.PHOTO, one, scene(2, 600, 800)) < 0.9
 
 
 def test_authenticity_looks_at_noise_and_not_at_what_is_shown() -> None:
@@ -156,7 +156,7 @@ def test_authenticity_sees_recompression() -> None:
     assert similarity(TaskKind.AUTHENTICITY, sharp, pressed) < 0.95
 
 
-@pytest.mark.parametrize(("kind", "number"), [(TaskKind.DRAWING, 8), (TaskKind.PHOTO, 12)])
+@pytest.mark.parametrize(("kind", "number"), [(TaskKind.DRAWING, 8), (TaskKind.PHOTO, 6)])
 def test_copies_differ_from_the_picture_and_from_each_other(kind: TaskKind, number: int) -> None:
     source = strokes(*LETTER_L) if kind is TaskKind.DRAWING else scene(5)
     copies = augment(source, kind, 1)

@@ -38,7 +38,7 @@ def made(labels: tuple[str, ...], kind: TaskKind, *, hold_out: bool = True) -> M
     task = Task(1, "smile", kind, labels, False, datetime.now(UTC))
     card = make_card(
         task,
-        "builtin-photo:1",
+        "builtin-photo:2",
         found,
         tested=tested,
         validated=validated,
