@@ -180,7 +180,7 @@ def _put_card(engine: Engine, task: Task, writer: LessonWriter) -> None:
             "embedder": version.embedder,
             "created_at": version.created_at.isoformat(),
             "demo": version.demo,
-            "card": dict(version.card),
+            "card": {k: v for k, v in version.card.items() if k != "support"},
         }
     )
 
