@@ -13,7 +13,7 @@ COLDEST, HOTTEST, DEGREES = 2.0**-9, 8.0, 97
 """Temperatures that are tried, as multiples of the mean squared distance between labels."""
 USUAL = 0.1
 """The temperature when nothing is known of it, as such a multiple."""
-BELIEF = 2.0
+BELIEF = 1.0
 """How many examples' surprise it takes to move the usual temperature by a factor of two."""
 SEVERAL = 3.0
 """Further examples of its label from which on an example is believed by half: without one of
@@ -43,8 +43,24 @@ class Examined:
         return len(self.codes)
 
 
-def unseen_scores(seen: Sums, totals: Sums, asked: Examined) -> Sums:
-    """(n, k) scores of examples by the discriminants that were never shown them.
+@dataclass(frozen=True, slots=True, eq=False)
+class Unseen:
+    """What examples look like to discriminants that were never shown them.
+
+    Attributes
+    ----------
+    scores
+        (n, k).
+    spread
+        Mean squared distance of an example from where its label truly is; 0 if unknown.
+    """
+
+    scores: Sums
+    spread: float
+
+
+def unseen(seen: Sums, totals: Sums, counts: Sums, asked: Examined) -> Unseen:
+    """Ask examples as if each had not been shown.
 
     Without an example its label's mean moves, and the covariance loses its share; both in
     closed form, by Sherman and Morrison.
@@ -53,26 +69,40 @@ def unseen_scores(seen: Sums, totals: Sums, asked: Examined) -> Sums:
     ----------
     seen
         (k, dim) whitened means of the labels.
-    totals
-        (k,) what their examples weigh in all.
+    totals, counts
+        (k,) what their examples weigh in all, and how many they are.
     asked
         The examples.
     """
     if not len(asked):
-        return np.empty((0, len(seen)))
+        return Unseen(np.empty((0, len(seen))), 0.0)
     white, at = asked.vectors, np.arange(len(asked))
     whole = totals[asked.codes]
     shift = asked.means - seen[asked.codes]
     share = asked.weights * whole / (whole - asked.weights) / totals.sum()
-    grown = share / np.maximum(1 - share * _dots(shift, shift), LEAST)
-    own = seen[asked.codes] - (asked.weights / (whole - asked.weights))[:, None] * shift
+    inside = _dots(shift, shift)
+    grown = share / np.maximum(1 - share * inside, LEAST)
+    further = whole / (whole - asked.weights)
+    away = further**2 * inside * (1 + grown * inside)
+    others = counts[asked.codes] - 1
+    spread = float(np.mean(away * others / (others + 1)))
+    own = asked.means - further[:, None] * shift
     along, across = _dots(shift, white), shift @ seen.T
     scores: Sums = white @ seen.T + (grown * along)[:, None] * across
-    scores -= 0.5 * (_dots(seen, seen) + grown[:, None] * across**2)
+    scores += noise(spread, counts) - 0.5 * (_dots(seen, seen) + grown[:, None] * across**2)
     inward = _dots(shift, own)
     lengths = _dots(own, own) + grown * inward**2
-    scores[at, asked.codes] = _dots(own, white) + grown * along * inward - 0.5 * lengths
-    return scores
+    owns = _dots(own, white) + grown * along * inward - 0.5 * lengths
+    scores[at, asked.codes] = owns + noise(spread, others)
+    return Unseen(scores, spread)
+
+
+def noise(spread: float, counts: Sums) -> Sums:
+    """What chance adds to half the squared length of a mean of so many examples.
+
+    It is given back in the scores: labels with few examples would never be answered otherwise.
+    """
+    return np.asarray(0.5 * spread / counts)
 
 
 def temperature(seen: Sums, scores: Sums, codes: NDArray[np.intp], others: Sums) -> float:

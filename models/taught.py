@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import NotEnoughData
-from models.leave_one_out import Examined, temperature, unseen_scores
+from models.leave_one_out import Examined, noise, temperature, unseen
 from models.threads import single_thread
 
 Rows = NDArray[np.float32]
@@ -203,7 +203,8 @@ class Statistics:
         labels = [self._labels[name] for name in names]
         weights = np.array([label.weight for label in labels], np.float64)
         means = np.stack([label.total for label in labels]) / weights[:, None]
-        asked, others = self._examined({name: i for i, name in enumerate(names)})
+        counts = np.array([label.examples for label in labels], np.float64)
+        asked = self._examined({name: i for i, name in enumerate(names)})
         with single_thread():
             factor = self._factor(means, weights)
             seen = _whitened(factor, means)
@@ -214,9 +215,9 @@ class Statistics:
                 vectors=_whitened(factor, asked.vectors),
                 means=_whitened(factor, asked.means),
             )
-            scores = unseen_scores(seen, weights, asked)
-        offsets = -0.5 * np.einsum("ij,ij->i", seen, seen)
-        degree = temperature(seen, scores, asked.codes, others)
+            found = unseen(seen, weights, counts, asked)
+        offsets = noise(found.spread, counts) - 0.5 * np.einsum("ij,ij->i", seen, seen)
+        degree = temperature(seen, found.scores, asked.codes, counts[asked.codes] - 1)
         return TaughtHead(names, columns.astype(np.float64), offsets, degree)
 
     def _factor(self, means: Sums, weights: Sums) -> Rows:
@@ -240,20 +241,18 @@ class Statistics:
         factor: Rows = cholesky(narrow, lower=True, overwrite_a=True, check_finite=False)
         return factor
 
-    def _examined(self, place: Mapping[str, int]) -> tuple[Examined, Sums]:
-        """Some examples whose label has others, not whitened yet, and how many others."""
+    def _examined(self, place: Mapping[str, int]) -> Examined:
+        """Some examples whose label has others, not whitened yet."""
         several = (one for one in self._kept.values() if self._labels[one.label].examples > 1)
         kept = nsmallest(EXAMINED, several, key=attrgetter("mixed"))
         rows = np.array([one.rows for one in kept], np.float64)
         rows = rows.reshape(len(kept), 2, len(self._scatter))
-        examined = Examined(
+        return Examined(
             np.array([place[one.label] for one in kept], np.intp),
             np.array([one.weight for one in kept], np.float64),
             rows[:, 0],
             rows[:, 1],
         )
-        others = [self._labels[one.label].examples - 1 for one in kept]
-        return examined, np.array(others, np.float64)
 
 
 def _whitened(factor: Rows, rows: Sums) -> Sums:

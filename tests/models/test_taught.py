@@ -11,7 +11,7 @@ import pytest
 
 from domain import NotEnoughData
 from models.exact import STEP, quantised
-from models.leave_one_out import Examined, unseen_scores
+from models.leave_one_out import Examined, unseen
 from models.taught import Shown, Statistics, TaughtHead
 from tests.models.made import clusters
 
@@ -288,10 +288,28 @@ def test_how_sure_it_is_comes_from_examples_as_if_they_had_not_been_shown(per_la
     means, covariance = fitted(everyone)
     factor = np.linalg.cholesky(covariance)
     white, seen = (np.linalg.solve(factor, part.T).T for part in (rows, means))
-    found = unseen_scores(seen, totals, Examined(codes, weights, white, white))
+    counts = np.full(3, 1e9)  # so many that chance has no part in their means
+    found = unseen(seen, totals, counts, Examined(codes, weights, white, white)).scores
 
     for i in range(len(rows)):
         others, without = fitted(np.arange(len(rows)) != i)
         solved = np.linalg.solve(without, others.T)
         expected = rows[i] @ solved - 0.5 * np.einsum("ij,ji->i", others, solved)
         np.testing.assert_allclose(found[i], expected, rtol=1e-6, atol=1e-6)
+
+
+def test_a_label_with_few_examples_is_not_drowned_by_one_with_many() -> None:
+    random = np.random.default_rng(0)
+    names = np.repeat(["few", "many", "few", "many"], [4, 100, 200, 200])
+    rows = random.standard_normal((len(names), 300)) * 0.05
+    rows[:, 0] += 1
+    rows[:, 1] += np.where(names == "few", 0.15, -0.15)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    vectors = quantised(rows.astype(np.float32))
+    shown = [Shown(str(i), str(names[i]), 1, vectors[i : i + 1]) for i in range(104)]
+
+    head = learned(shown).solve()
+
+    said = np.asarray(head.classes)[head.predict_proba(vectors[104:]).argmax(1)]
+    for label in ("few", "many"):
+        assert (said == label)[names[104:] == label].mean() > 0.7
