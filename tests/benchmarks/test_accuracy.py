@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from benchmarks import accuracy, gather, ledger
 from benchmarks.trials import few_shots, random_parts, unseen_sources
 from domain import TaskKind
+from embeddings.builtin.copies import PHOTO_COPIES
 from embeddings.images import Picture, encode_jpeg, encode_png, resize
 from models.examples import Examples
 
@@ -118,7 +119,7 @@ def test_copies_are_taught_and_never_asked(tmp_path: Path, folder: Path) -> None
     argv = [str(folder), "--kind", "photo", "--protocol", "shots", "--shots", "2", "--copies"]
     figures = measured(tmp_path, [*argv, "--seeds", "1"])
     groups = figures["groups"]
-    assert figures["copies"] == 12
+    assert figures["copies"] == 1 + PHOTO_COPIES  # and the mirror image
     assert isinstance(groups, list)
     assert groups[0]["trials"][0]["taught"] == 4
     assert groups[0]["trials"][0]["n"] == len(SOURCES) * 2 * EACH - 4
