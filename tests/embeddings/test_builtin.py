@@ -130,6 +130,16 @@ def test_drawings_of_other_letters_are_further_than_the_same_letter() -> None:
     assert other < 0.7 < same
 
 
+def test_a_broad_pen_draws_the_same_letter() -> None:
+    def ring(width: float) -> NDArray[np.uint8]:
+        y, x = np.mgrid[:400, :400] - 200
+        off = np.minimum(np.abs(np.hypot(y, x) - 100), np.hypot(y - 60, x - 60))
+        return np.repeat(np.where(off < width / 2, 0, 255).astype(np.uint8)[..., None], 3, 2)
+
+    for broad in (30, 45, 60):
+        assert similarity(TaskKind.DRAWING, ring(15), ring(broad)) > 0.95
+
+
 def test_a_mirrored_drawing_is_another_drawing() -> None:
     letter = strokes(*LETTER_L)
     assert similarity(TaskKind.DRAWING, letter, letter[:, ::-1]) < 0.7
