@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ HUGE = 100_000
 TRAINED_ON = 1_000
 TRAINING_SECONDS = 20.0
 WARM_UP = 2
+CONNECTIONS, OF_EACH = 8, 8
 
 
 @dataclass(slots=True)
@@ -146,12 +148,22 @@ def _memory(service: Service, client: Client, past: Past) -> dict[str, Any]:
     past.reach(2 * REMEMBERED)
     client.predict(TASK, picture(2))
     more = service.rss()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(_teach_some, [service.port] * CONNECTIONS, range(CONNECTIONS)))
     return {
         "rss_mb_at_0": round(none / 1e6, 1),
         f"rss_mb_of_{REMEMBERED}": round((some - none) / 1e6, 1),
         "rss_bytes_a_correction": round((more - some) / REMEMBERED),
+        "rss_mb_after_many_at_once": round((service.rss() - none) / 1e6, 1),
         "memory": held,
     }
+
+
+def _teach_some(port: int, which: int) -> None:
+    """Correct from a connection of its own: what each thread of the service keeps adds up."""
+    with Client(port) as client:
+        for at in range(OF_EACH):
+            client.teach(TASK, picture(10**6 + which * OF_EACH + at), "ai")
 
 
 def _timed(service: Service, client: Client, past: Past, n: int) -> Timed:
@@ -233,6 +245,8 @@ def _line(kinds: Mapping[str, Any]) -> str:
             f"{kind} at {' / '.join(f'{int(size):,}' for size in latency)} before: {beyond} ms "
             f"beyond embedding (p95 {high}; CPU of the whole request {cpu}), "
             f"{memory[f'rss_mb_of_{REMEMBERED}']} MB for 1,000 remembered, then "
-            f"{memory['rss_bytes_a_correction']:,} bytes each"
+            f"{memory['rss_bytes_a_correction']:,} bytes each, "
+            f"{memory['rss_mb_after_many_at_once']} MB after {CONNECTIONS * OF_EACH} more on "
+            f"{CONNECTIONS} connections"
         )
     return "from request to receipt over HTTP, " + "; ".join(told)
