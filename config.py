@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from domain import ExposrError, Unacceptable
+from domain import DEFAULT_TASK, ExposrError, Unacceptable
 
 VERSION = "0.1.0"
 NOT_NAMES = ("admin", "api", "local")
@@ -35,6 +43,28 @@ class ClassifierType(StrEnum):
     LOGISTIC_REGRESSION = "logistic_regression"
     SVM = "svm"
     RANDOM_FOREST = "random_forest"
+
+
+class Shortcuts(StrEnum):
+    """What training does when facts that are not content tell the labels apart."""
+
+    WARN = "warn"
+    REFUSE = "refuse"
+    EQUALISE = "equalise"
+
+
+class Collect(BaseModel):
+    """One source that the nightly run collects from; as `python -m scraper SOURCE` takes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    count: int = Field(100, ge=1, le=100_000)
+    query: str = ""
+    url: str = ""
+    label: str = ""
+    license: str = ""
+    task: str = DEFAULT_TASK
 
 
 class ConfigError(ExposrError):
@@ -176,6 +206,31 @@ class Settings(BaseSettings):
     training_time: Annotated[str, AfterValidator(_utc_clock)] = Field(
         "03:00", description="When it runs, UTC."
     )
+    scheduler: bool = Field(
+        True, description="`python app.py` runs `scheduler.py` beside the service."
+    )
+    retrain_cpus: int = Field(
+        0, ge=0, le=1024, description="Processor cores a retrain may use; 0: half of them."
+    )
+    job_stale_seconds: float = Field(
+        20.0,
+        ge=1,
+        le=3600,
+        description="Seconds without a sign of life after which a job is taken over.",
+    )
+    collect: tuple[Collect, ...] = Field(
+        (),
+        description="Sources the nightly run collects from: JSON, such as "
+        '[{"source":"commons-ai","count":50}].',
+    )
+    shortcuts: Shortcuts = Field(
+        Shortcuts.WARN,
+        description="When format, size or source tell the labels apart: warn, refuse to train, or "
+        "equalise the training pictures.",
+    )
+    shortcut_bar: float = Field(
+        0.75, gt=0.5, le=1, description="Balanced accuracy of such facts from which that holds."
+    )
     min_images_per_class: int = Field(
         10, ge=5, le=1_000_000, description="Training refuses below this many pictures a label."
     )
@@ -225,6 +280,30 @@ class Settings(BaseSettings):
     user_agent: str = Field(
         f"Exposr/{VERSION}", min_length=1, description="User-Agent of outbound requests."
     )
+
+    crawl_per_second: float | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Requests a second to one host while collecting; empty: what suits each "
+        "source; 0: no limit.",
+    )
+    crawl_connections: int = Field(
+        4, ge=1, le=64, description="Requests at once to one host while collecting."
+    )
+    source_addresses: dict[str, str] = Field(
+        {},
+        description="Where a source's API is reached, if not at its own address: "
+        'JSON, such as {"openverse":"https://mirror.example"}.',
+    )
+    civitai_key: str = Field("", description="API key for civitai; most pictures need none.")
+    unsplash_key: str = Field("", description="Access key for unsplash.")
+    pexels_key: str = Field("", description="API key for pexels.")
+
+    webhook_url: str = Field(
+        "", description="Where promotions and the verdicts they change are sent."
+    )
+    webhook_secret: str = Field("", description="Key that signs what is sent to WEBHOOK_URL.")
 
     cors_origins: Origins = Field((), description="Origins whose pages may call the API.")
     allowed_hosts: CommaList = Field(
@@ -279,16 +358,30 @@ class Settings(BaseSettings):
 
 RUNTIME_SETTINGS = (
     "classifier_type",
+    "collect",
     "log_level",
     "max_false_accusation",
     "min_images_per_class",
+    "shortcuts",
     "training_frequency",
     "training_time",
     "training_time_budget",
 )
 """Settings that `POST /config` may change while the service runs."""
 
-SECRET_SETTINGS = frozenset({"api_key", "admin_key", "feedback_keys", "database_url"})
+SECRET_SETTINGS = frozenset(
+    {
+        "admin_key",
+        "api_key",
+        "civitai_key",
+        "database_url",
+        "feedback_keys",
+        "pexels_key",
+        "unsplash_key",
+        "webhook_secret",
+        "webhook_url",
+    }
+)
 
 
 def load_settings(**values: Any) -> Settings:
@@ -320,7 +413,8 @@ def with_overrides(settings: Settings, overrides: Mapping[str, object]) -> Setti
         return Settings.model_validate({**settings.model_dump(), **overrides})
     except ValidationError as error:
         first = error.errors()[0]
-        raise Unacceptable(str(first["loc"][0]), first["input"], _allowed(first)) from None
+        field = ".".join(str(part) for part in first["loc"])
+        raise Unacceptable(field, first["input"], _allowed(first)) from None
 
 
 def _allowed(error: Mapping[str, Any]) -> str:

@@ -395,9 +395,24 @@ class JobStatus(StrEnum):
     FAILED = "failed"
 
 
+class Stage(StrEnum):
+    """What a retrain goes through, in this order."""
+
+    COLLECT = "collect"
+    EMBED = "embed"
+    CHECK = "check"
+    TRAIN = "train"
+    GATE = "gate"
+    PROMOTE = "promote"
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Asked-for background work."""
+    """Asked-for background work.
+
+    `holder` is whose process works on it, and `beats` counts its signs of life: who sees it
+    stand still may take the job over. `kept` is what finished stages left for those to come.
+    """
 
     id: str
     kind: str
@@ -411,11 +426,42 @@ class Job:
     error: str | None
     created_at: datetime
     updated_at: datetime
+    holder: str | None = None
+    beats: int = 0
+    attempts: int = 0
+    cancelled: bool = False
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One slot of the schedule, which exactly one job was given to."""
+
+    slot: str
+    due: datetime
+    taken_at: datetime
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A scheduler process, as it last showed itself."""
+
+    id: str
+    host: str
+    pid: int
+    started_at: datetime
+    seen_at: datetime
+    next_run: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One training run as history tells it: why, on what, how it did, and what the gate said."""
+    """One training run as history tells it: why, on what, how it did, and what the gate said.
+
+    `gate` is `promoted`, `kept` or `skipped`; the last has no version. `detail` has what the
+    gate measured, what the check found and what changed in the data.
+    """
 
     id: str
     task: str
@@ -427,3 +473,77 @@ class Run:
     gate: str
     reason: str
     version: str | None
+    job_id: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """What one source brought in one go: a row of the ledger.
+
+    `counts` by name: listed, fetched, refused_robots, refused_noai, refused_licence,
+    refused_other, failed, unchanged, duplicate, near_duplicate, unreadable, contradicted, kept.
+    `ended` says why it stopped, and is None while it goes on.
+    """
+
+    id: str
+    task: str
+    source: str
+    query: str
+    started_at: datetime
+    finished_at: datetime | None
+    counts: Mapping[str, int]
+    ended: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture that a source listed before, by the source's own name for it."""
+
+    key: str
+    url: str
+    outcome: str
+    at: datetime
+    sha256: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A picture whose latest verdict a newly promoted version would give otherwise."""
+
+    task: str
+    version: str
+    sha256: str
+    verdict_id: str
+    before: str
+    after: str
+    confidence: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message to the webhook that waits, or arrived, or was given up."""
+
+    id: str
+    event: str
+    body: Mapping[str, Any]
+    created_at: datetime
+    attempts: int
+    next_try_at: datetime | None
+    delivered_at: datetime | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """How a version did on one set of pictures; `what` is `corrections` or a month (`2026-11`)."""
+
+    task: str
+    version: str
+    what: str
+    at: datetime
+    n: int
+    right: int

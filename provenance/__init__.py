@@ -1,0 +1,1 @@
+"""What a file itself says about its origin."""
