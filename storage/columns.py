@@ -1,4 +1,4 @@
-"""Column types: what SQLite and PostgreSQL hold alike, whatever is written."""
+"""What tables are made of: types that SQLite and PostgreSQL hold alike, whatever is written."""
 
 from __future__ import annotations
 
@@ -7,8 +7,39 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Text,
+    text,
+)
 from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pk",
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_once",
+        "fk": "%(table_name)s_%(column_0_N_name)s_of",
+        "ck": "%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def task_column() -> Column[int]:
+    """Whose a row is."""
+    return Column("task_id", Integer, ForeignKey("tasks.id"), nullable=False)
+
+
+def mark(name: str) -> Column[bool]:
+    """A mark that came later: with a default, SQLite adds it without copying the table."""
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
 
 
 class Utc(TypeDecorator[datetime]):

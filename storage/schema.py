@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    CheckConstraint,
     Column,
     Double,
     ForeignKey,
@@ -13,36 +12,61 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     UniqueConstraint,
     text,
 )
 
-from storage.columns import FreeText, Json, Unsigned64, Utc
+from storage.columns import FreeText, Json, Unsigned64, Utc, mark, metadata, task_column
+from storage.work import (
+    changes,
+    clocks,
+    crawls,
+    cursors,
+    deliveries,
+    file_facts,
+    jobs,
+    measurements,
+    nights,
+    runs,
+    schedule,
+    seen,
+)
+
+__all__ = [
+    "LIVE",
+    "MAX_ID",
+    "changes",
+    "clocks",
+    "corrections",
+    "crawls",
+    "cursors",
+    "deliveries",
+    "file_facts",
+    "jobs",
+    "labels",
+    "measurements",
+    "metadata",
+    "model_versions",
+    "nights",
+    "overrides",
+    "pictures",
+    "promotions",
+    "quarantine",
+    "receipts",
+    "runs",
+    "samples",
+    "schedule",
+    "seen",
+    "task_state",
+    "tasks",
+    "variants",
+    "vectors",
+    "verdicts",
+]
 
 MAX_ID = 2**31 - 1
 """The greatest number that an Integer column holds on PostgreSQL."""
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pk",
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-        "uq": "%(table_name)s_%(column_0_N_name)s_once",
-        "fk": "%(table_name)s_%(column_0_N_name)s_of",
-        "ck": "%(table_name)s_%(constraint_name)s",
-    }
-)
-
-
-def _task() -> Column[int]:
-    return Column("task_id", Integer, ForeignKey("tasks.id"), nullable=False)
-
-
-def _no(name: str) -> Column[bool]:
-    """A mark that came later: with a default, SQLite adds it without copying the table."""
-    return Column(name, Boolean, nullable=False, server_default=text("false"))
-
 
 LIVE = text("archived_at IS NULL")
 
@@ -67,7 +91,7 @@ labels = Table(
     Column("label", FreeText, primary_key=True),
     Column("position", Integer, nullable=False),
     Column("taught_by", FreeText),  # who brought it by a correction; null: it came otherwise
-    _no("hidden"),  # taught, and everything that was said with it was taken back
+    mark("hidden"),  # taught, and everything that was said with it was taken back
 )
 
 variants = Table(
@@ -77,7 +101,7 @@ variants = Table(
     Column("variant", FreeText, primary_key=True),
     # as it was linked, perhaps a variant itself: so one link can be taken out of a chain again
     Column("label", FreeText, nullable=False),
-    _no("taught"),  # linked by a correction, and only as long as that stands
+    mark("taught"),  # linked by a correction, and only as long as that stands
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
 )
 
@@ -96,7 +120,7 @@ samples = Table(
     "samples",
     metadata,
     Column("id", Integer, primary_key=True),
-    _task(),
+    task_column(),
     Column("sha256", FreeText, ForeignKey("pictures.sha256"), nullable=False),
     Column("label", FreeText, nullable=False),
     Column("source", FreeText, nullable=False),
@@ -108,10 +132,11 @@ samples = Table(
     Column("demo", Boolean, nullable=False),
     Column("unreadable", Boolean, nullable=False),
     Column("added_at", Utc, nullable=False),
-    _no("taught"),  # there because of corrections, and only as long as one of them stands
+    mark("taught"),  # there because of corrections, and only as long as one of them stands
     UniqueConstraint("task_id", "sha256"),
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
     Index(None, "task_id", "label"),
+    Index(None, "task_id", "added_at"),
     sqlite_autoincrement=True,  # an id once given out never names another sample
 )
 
@@ -119,7 +144,7 @@ quarantine = Table(
     "quarantine",
     metadata,
     Column("id", Integer, primary_key=True),
-    _task(),
+    task_column(),
     Column("name", FreeText, nullable=False),
     Column("source", FreeText, nullable=False),
     Column("sha256", FreeText),  # null: the bytes were never had
@@ -144,7 +169,7 @@ corrections = Table(
     "corrections",
     metadata,
     Column("id", FreeText, primary_key=True),
-    _task(),
+    task_column(),
     Column("seq", Integer, nullable=False),
     Column("sha256", FreeText, nullable=False),
     Column("label", FreeText, nullable=False),
@@ -159,7 +184,7 @@ corrections = Table(
     Column("before_prediction", FreeText),
     Column("before_confidence", Double),
     Column("before_source", FreeText),
-    _no("erased"),
+    mark("erased"),
     UniqueConstraint("task_id", "seq"),
     UniqueConstraint("task_id", "idempotency_key"),
     ForeignKeyConstraint(["task_id", "label"], ["labels.task_id", "labels.label"]),
@@ -205,7 +230,7 @@ promotions = Table(
     "promotions",
     metadata,
     Column("id", Integer, primary_key=True),
-    _task(),
+    task_column(),
     Column("version", FreeText, nullable=False),
     Column("at", Utc, nullable=False),
     Column("why", FreeText, nullable=False),
@@ -217,7 +242,7 @@ verdicts = Table(
     "verdicts",
     metadata,
     Column("id", FreeText, primary_key=True),
-    _task(),
+    task_column(),
     Column("sha256", FreeText, nullable=False),
     Column("prediction", FreeText, nullable=False),
     Column("confidence", Double, nullable=False),
@@ -231,44 +256,6 @@ verdicts = Table(
     Column("detail", Json, nullable=False),  # what is shown but never searched
     Index(None, "task_id", "created_at"),
     Index(None, "task_id", "sha256"),
-)
-
-jobs = Table(
-    "jobs",
-    metadata,
-    Column("id", FreeText, primary_key=True),
-    Column("kind", FreeText, nullable=False),
-    Column("task_id", Integer, ForeignKey("tasks.id")),
-    Column("status", FreeText, nullable=False),
-    # held while queued or running, given back after: two jobs of one slot cannot be
-    Column("slot", FreeText, unique=True),
-    Column("request", Json, nullable=False),
-    Column("done", Integer, nullable=False),
-    Column("total", Integer, nullable=False),
-    Column("stage", FreeText, nullable=False),
-    Column("result", Json),
-    Column("error", FreeText),
-    Column("created_at", Utc, nullable=False),
-    Column("updated_at", Utc, nullable=False),
-    Column("heartbeat_at", Utc),
-    CheckConstraint("status IN ('queued', 'running', 'done', 'failed')", name="status_known"),
-    Index(None, "status", "created_at"),
-)
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("id", FreeText, primary_key=True),
-    _task(),
-    Column("why", FreeText, nullable=False),
-    Column("started_at", Utc, nullable=False),
-    Column("finished_at", Utc, nullable=False),
-    Column("counts", Json, nullable=False),
-    Column("metrics", Json, nullable=False),
-    Column("gate", FreeText, nullable=False),
-    Column("reason", FreeText, nullable=False),
-    Column("version", FreeText),
-    Index(None, "task_id", "started_at"),
 )
 
 overrides = Table(
