@@ -1,4 +1,4 @@
-"""The only outbound HTTP: one picture from a URL that a stranger named.
+"""The only outbound HTTP of a request: a picture that a stranger named, a note to the operator.
 
 Guarded by ssrfguard, which resolves a name once, judges every address it got and connects to
 one of those, so a name that moves between check and connection moves nothing. What it leaves
@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -43,10 +43,22 @@ from ssrfguard.httpx import SafeBackend
 from config import Settings
 from domain import FetchRefused
 
+Lookup = Resolver  # what resolves names; its answers are judged all the same
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 COMPRESSED = {"gzip": 31, "x-gzip": 31, "deflate": 47}  # zlib's window bits for each
 CONNECTION_ATTEMPTS = 2  # of a name's addresses, so that a dead IPv6 does not hide an IPv4
 STEPS = 1 + CONNECTION_ATTEMPTS  # the lookup and each attempt get an equal share of the time
+SENT_ANSWER_BYTES = 65_536  # what is read of the answer to something sent
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "::1/128",
+    "fc00::/7",
+)
+"""Where an operator's own machines live; link-local, which has the clouds' secrets, is not here."""
 
 _NOT_GLOBAL_UNICAST = tuple(
     Block(ip_network(network), "Not global unicast", "RFC4291", Reach.DENIED)
@@ -76,12 +88,22 @@ class Fetched:
     final_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered; `url` is where the redirects ended, header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+    url: str
+
+
 def fetch(
     url: str,
     settings: Settings,
     *,
     max_bytes: int | None = None,
-    lookup: Resolver = socket.getaddrinfo,
+    lookup: Lookup = socket.getaddrinfo,
 ) -> Fetched:
     """Get what is behind a URL, unless that could reach what is not public.
 
@@ -103,12 +125,7 @@ def fetch(
         `tls`, `deadline`, `redirects`, `status`, `encoding` or `too_large`.
     """
     ends = time.monotonic() + settings.fetch_timeout
-    policy = Policy(
-        denied_networks=_FORBIDDEN,
-        allowed_networks=tuple(ip_network(n) for n in settings.fetch_allowed_networks),
-        allowed_ports=frozenset(settings.fetch_ports),
-        max_connection_attempts=CONNECTION_ATTEMPTS,
-    )
+    policy = policy_of(settings.fetch_allowed_networks, settings.fetch_ports)
     cap = settings.max_image_bytes if max_bytes is None else max_bytes
     with _refusals(settings.fetch_timeout):
         for _ in range(settings.fetch_max_redirects + 1):
@@ -120,40 +137,123 @@ def fetch(
     raise FetchRefused("redirects", f"More than {settings.fetch_max_redirects} redirects.")
 
 
+def send(
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    settings: Settings,
+    *,
+    timeout: float | None = None,
+    lookup: Lookup = socket.getaddrinfo,
+) -> Answer:
+    """POST to a URL that the operator has set: private networks and any port may be reached.
+
+    Whatever the status is, it is an answer; redirects are not followed.
+
+    Parameters
+    ----------
+    url
+        http or https, without credentials.
+    body
+        Sent as it is.
+    headers
+        Sent beside the user agent; Content-Type belongs here.
+    settings
+        For the user agent and the usual total seconds.
+    timeout
+        Total seconds, lookup to the end of the answer; `fetch_timeout` when left out.
+    lookup
+        What resolves names; its answers are judged all the same.
+
+    Returns
+    -------
+    Answer
+        Of its body only the first 64 KiB.
+
+    Raises
+    ------
+    FetchRefused
+        As `fetch`, but for `redirects`, `status` and `too_large`.
+    """
+    seconds = settings.fetch_timeout if timeout is None else timeout
+    # a URL without a port that can be read is refused by the check that follows
+    policy = policy_of(PRIVATE_NETWORKS, (_port(url),))
+    backend = _DeadlineBackend(policy, lookup, time.monotonic() + seconds)
+    asked = {"User-Agent": settings.user_agent, "Accept": "*/*", **headers}
+    with _refusals(seconds), _asking("POST", url, policy, backend, asked, body) as response:
+        received = httpx.Headers(response.headers)
+        data = bytearray()
+        for chunk in response.iter_stream():
+            data += chunk
+            if len(data) >= SENT_ANSWER_BYTES:
+                break
+        return Answer(response.status, dict(received), bytes(data[:SENT_ANSWER_BYTES]), url)
+
+
+def policy_of(networks: Iterable[str], ports: Iterable[int]) -> Policy:
+    """Let through the public internet and these networks, at these ports."""
+    return Policy(
+        denied_networks=_FORBIDDEN,
+        allowed_networks=tuple(ip_network(network) for network in networks),
+        allowed_ports=frozenset(ports),
+        max_connection_attempts=CONNECTION_ATTEMPTS,
+    )
+
+
+def _port(url: str) -> int:
+    try:
+        parts = urlsplit(url)
+        return parts.port or (443 if parts.scheme.lower() == "https" else 80)
+    except ValueError:
+        return 80
+
+
 def _get(
     url: str, policy: Policy, backend: _DeadlineBackend, user_agent: str, cap: int
 ) -> Fetched | str:
     """One hop: what it holds, or the URL it points to."""
-    target = _checked(url, policy)
-    parsed = httpx.URL(url)
-    # Built from the checked parts, so that no second parser reads the host.
-    origin = httpcore.URL(
-        scheme=target.scheme.encode(),
-        host=target.host.encode("ascii"),
-        port=target.port,
-        target=parsed.raw_path,
-    )
-    headers = {
-        "Host": _host_header(target),
-        "User-Agent": user_agent,
-        "Accept": "image/*",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
-    with (
-        httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend) as pool,
-        pool.stream("GET", origin, headers=list(headers.items())) as response,
-    ):
+    headers = {"User-Agent": user_agent, "Accept": "image/*"}
+    with _asking("GET", url, policy, backend, headers) as response:
         received = httpx.Headers(response.headers)
         if response.status in REDIRECTS and "location" in received:
-            return str(parsed.join(received["location"]))
+            return str(httpx.URL(url).join(received["location"]))
         if response.status != 200:
             raise FetchRefused("status", f"The server answered {response.status}.")
         data = _body(response.iter_stream(), received, cap)
         return Fetched(data, received.get("content-type", ""), url)
 
 
-def _checked(url: str, policy: Policy) -> Target:
+@contextmanager
+def _asking(
+    method: str,
+    url: str,
+    policy: Policy,
+    backend: _DeadlineBackend,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> Iterator[httpcore.Response]:
+    """One request on a connection of its own."""
+    target = checked(url, policy)
+    # Built from the checked parts, so that no second parser reads the host.
+    origin = httpcore.URL(
+        scheme=target.scheme.encode(),
+        host=target.host.encode("ascii"),
+        port=target.port,
+        target=httpx.URL(url).raw_path,
+    )
+    own = {"Host": _host_header(target), "Accept-Encoding": "identity", "Connection": "close"}
+    if body is not None:
+        own["Content-Length"] = str(len(body))
+    lines = list({**headers, **own}.items())
+    with (
+        httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend) as pool,
+        pool.stream(method, origin, headers=lines, content=body) as response,
+    ):
+        yield response
+
+
+def checked(url: str, policy: Policy) -> Target:
+    """What a URL names, if the policy lets it through by its looks."""
     try:
         return policy.check_url(url)
     except BlockedURLError as error:
@@ -222,7 +322,7 @@ def _tls() -> ssl.SSLContext:
 class _DeadlineBackend(SafeBackend):
     """Connects only where the policy allows, and hands every step what is left of the time."""
 
-    def __init__(self, policy: Policy, lookup: Resolver, ends: float) -> None:
+    def __init__(self, policy: Policy, lookup: Lookup, ends: float) -> None:
         super().__init__(policy=policy, resolver=self._lookup_in_time)
         self._lookup = lookup
         self._ends = ends
