@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from config import ClassifierType, load_settings
 from domain import DEFAULT_TASK
@@ -73,11 +73,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from domain import ExposrError, ModelVersion, NotEnoughData, Run, Unavailable
+from domain import ExposrError, ModelVersion, NotEnoughData, Run
 from engine import Engine, live_settings, open_engine
+from models.answers import gather
 from models.batch import Progress, fit, search
-from models.card import Predictions, cross_validated, held_out, make_card
-from models.gate import Gate, compare
+from models.card import cross_validated, held_out, make_card
+from models.gate import Gate, weigh
 from models.lesson import read_lesson
 from models.registry import new_version_id
 from models.report import render
@@ -121,7 +122,7 @@ def train(
     why: str = "asked",
     progress: Progress | None = None,
 ) -> TrainResult:
-    """Search, fit, measure and save a version of a task, and promote it if it is no worse.
+    """Make a candidate, judge it, and settle what is to become of it.
 
     Parameters
     ----------
@@ -147,6 +148,45 @@ def train(
     NotEnoughData
         Too few pictures of a label; names every count and what is needed.
     """
+    started_at = datetime.now(UTC)
+    version = candidate(
+        engine,
+        task_name,
+        classifier=classifier,
+        time_budget=time_budget,
+        demo=demo,
+        progress=progress,
+    )
+    gate = judge(engine, version)
+    return settle(engine, version, gate, why=why, started_at=started_at)
+
+
+def candidate(
+    engine: Engine,
+    task_name: str,
+    *,
+    classifier: str | None = None,
+    time_budget: float | None = None,
+    demo: bool = False,
+    progress: Progress | None = None,
+    alarm: Mapping[str, Any] | None = None,
+) -> ModelVersion:
+    """Search, fit, measure and save a version of a task; it answers nobody yet.
+
+    Parameters
+    ----------
+    engine, task_name, classifier, time_budget, demo, progress
+        As of `train`.
+    alarm
+        What a check for shortcuts found, for the card.
+
+    Raises
+    ------
+    NotFound
+        No such task.
+    NotEnoughData
+        Too few pictures of a label; names every count and what is needed.
+    """
     started_at, started = datetime.now(UTC), time.monotonic()
     settings = live_settings(engine)
     budget = time_budget or settings.training_time_budget
@@ -154,27 +194,29 @@ def train(
     embedder = engine.embedders[task.kind].id
     needed = DEMO_MINIMUM if demo else settings.min_images_per_class
     lesson = read_lesson(engine.store, task, embedder, needed=needed, demo=demo)
+    family = classifier or settings.classifier_type.value
     found = search(
-        lesson.train,
-        classifier=classifier or settings.classifier_type.value,
-        budget=budget - REPORT_SECONDS,
-        progress=progress,
+        lesson.train, classifier=family, budget=budget - REPORT_SECONDS, progress=progress
     )
     head = fit(found)
     left = budget - REPORT_SECONDS - (time.monotonic() - started)
     tested, validated = held_out(head, lesson.test), cross_validated(found)
+    unseen = leave_sources_out(found, seconds=left)
     card = make_card(
         task,
         embedder,
         found,
         tested=tested,
         validated=validated,
-        unseen=leave_sources_out(found, seconds=left),
+        unseen=unseen.figures,
         max_false_accusation=settings.max_false_accusation,
     )
     card["n_samples"]["without_vectors"] = lesson.without_vectors
     card["n_samples"]["left_out"] = dict(lesson.left_out)
     card["search"]["budget"] = budget
+    card["fingerprint"] = lesson.fingerprint(family)
+    if alarm is not None:
+        card["shortcuts"] = dict(alarm)
     version = engine.registry.save(
         head,
         {**card, "support": lesson.support},  # for processes; reports are for people
@@ -182,46 +224,58 @@ def train(
         created_at=datetime.now(UTC),
         demo=demo,
         reports=render(card, tested, validated),
+        answers=gather(
+            validated,
+            tested,
+            (lesson.train_pictures, lesson.test_pictures),
+            (unseen.rows, unseen.said),
+        ),
     )
-    gate = judge(engine, version, tested)
-    return _record(engine, version, gate, started_at=started_at, why=why)
-
-
-def judge(engine: Engine, version: ModelVersion, tested: Predictions) -> Gate:
-    """Whether a new version takes the place of the current one."""
-    current = engine.store.versions.current(version.task)
-    if current is None:
-        return Gate(True, "It is the first version of this task.")
-    if version.demo and not current.demo:
-        return Gate(False, "The demonstration never replaces a version trained on your pictures.")
-    if current.demo and not version.demo:
-        return Gate(True, "It replaces the demonstration.")
-    if current.embedder != version.embedder:
-        return Gate(
-            True,
-            f"The current version was trained on vectors of {current.embedder}, "
-            f"this one on those of {version.embedder}, which answers now.",
-        )
-    try:
-        head = engine.registry.load(current)
-    except Unavailable as error:
-        return Gate(True, f"The current one cannot answer. {error.message}")
-    answers = Predictions(
-        tested.examples, head.predict_proba(tested.examples.vectors), head.classes
-    )
-    return compare(tested, answers)
-
-
-def _record(
-    engine: Engine, version: ModelVersion, gate: Gate, *, started_at: datetime, why: str
-) -> TrainResult:
     engine.store.versions.add(version)
-    if gate.promoted:
-        engine.store.versions.promote(version.task, version.id, gate.reason)
+    return version
+
+
+def judge(engine: Engine, version: ModelVersion) -> Gate:
+    """Whether a candidate takes the place of the current version."""
+    return weigh(engine.store, engine.registry, version)
+
+
+def settle(
+    engine: Engine,
+    version: ModelVersion,
+    gate: Gate,
+    *,
+    why: str,
+    started_at: datetime,
+    job_id: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> TrainResult:
+    """Promote a candidate or keep it, and write the run into the history: both or neither.
+
+    Doing so again, as after a crash, changes nothing.
+
+    Parameters
+    ----------
+    engine
+        The open engine.
+    version
+        The candidate.
+    gate
+        What was decided about it.
+    why
+        What caused the run.
+    started_at
+        When it began.
+    job_id
+        The job it was done for.
+    detail
+        More for the history, beside what the gate measured.
+    """
     figures = {
         key: {name: part[name] for name in ("n", *(name for name, _ in HEADLINES))}
         for key, part in measured(version.card)
     }
+    kept = {"fingerprint": version.card.get("fingerprint"), "gate": dict(gate.figures)}
     run = Run(
         id=uuid.uuid4().hex,
         task=version.task,
@@ -233,9 +287,65 @@ def _record(
         gate="promoted" if gate.promoted else "kept",
         reason=gate.reason,
         version=version.id,
+        job_id=job_id,
+        detail={**kept, **(detail or {})},
     )
+    told = [one for one in engine.store.runs.all(version.task) if one.version == version.id]
+    if told:
+        return TrainResult(version, told[0].gate == "promoted", told[0].reason, told[0])
+    if gate.promoted:
+        engine.store.versions.promote(version.task, version.id, gate.reason)
     engine.store.runs.add(run)
     return TrainResult(version, gate.promoted, gate.reason, run)
+
+
+def skip(
+    engine: Engine,
+    task_name: str,
+    reason: str,
+    *,
+    why: str,
+    started_at: datetime,
+    job_id: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Run:
+    """Write into the history that a run was not worth making, and why."""
+    run = Run(
+        id=uuid.uuid4().hex,
+        task=task_name,
+        why=why,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        counts={},
+        metrics={},
+        gate="skipped",
+        reason=reason,
+        version=None,
+        job_id=job_id,
+        detail=dict(detail or {}),
+    )
+    engine.store.runs.add(run)
+    return run
+
+
+def fingerprint(
+    engine: Engine, task_name: str, *, classifier: str | None = None, demo: bool = False
+) -> str:
+    """What `candidate` would be made from, as one short text: the same text, the same pictures.
+
+    Raises
+    ------
+    NotFound
+        No such task.
+    NotEnoughData
+        There is too little to make one from.
+    """
+    settings = live_settings(engine)
+    task = engine.store.tasks.get(task_name)
+    needed = DEMO_MINIMUM if demo else settings.min_images_per_class
+    embedder = engine.embedders[task.kind].id
+    lesson = read_lesson(engine.store, task, embedder, needed=needed, demo=demo)
+    return lesson.fingerprint(classifier or settings.classifier_type.value)
 
 
 def main(arguments: argparse.Namespace) -> int:

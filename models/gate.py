@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from domain import ModelVersion, Unavailable
 from models.card import Predictions
+from models.examples import Examples
+from models.registry import Registry
+from storage import Store
 
 ALLOWED = 1.0
 """Standard errors by which the candidate may lie below the current version."""
@@ -15,10 +21,48 @@ ALLOWED = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What was decided, and why in one sentence."""
+    """What was decided, why in one sentence, and the figures it rests on, JSON-ready."""
 
     promoted: bool
     reason: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+
+def weigh(store: Store, registry: Registry, version: ModelVersion) -> Gate:
+    """Whether a candidate, saved but not current, takes the place of the current version."""
+    current = store.versions.current(version.task)
+    if current is None:
+        return Gate(True, "It is the first version of this task.")
+    if current.id == version.id:
+        return Gate(True, "It answers already.")
+    if version.demo and not current.demo:
+        return Gate(False, "The demonstration never replaces a version trained on your pictures.")
+    if current.demo and not version.demo:
+        return Gate(True, "It replaces the demonstration.")
+    if current.embedder != version.embedder:
+        return Gate(
+            True,
+            f"The current version was trained on vectors of {current.embedder}, "
+            f"this one on those of {version.embedder}, which answers now.",
+        )
+    answers = registry.answers(version)
+    if answers is None:
+        return Gate(False, "What it answered when it was made cannot be read, so it is not judged.")
+    tested = np.flatnonzero(answers.held_out)
+    names = [name.decode() for name in answers.pictures[tested]]
+    found, vectors = store.vectors.get(version.embedder, names)
+    rows = answers.rows_of(np.asarray(found, np.bytes_))
+    labels = answers.label_names()[rows]
+    examples = Examples(vectors, labels, labels, answers.families[rows].astype(np.str_))
+    try:
+        head = registry.load(current)
+    except Unavailable as error:
+        return Gate(True, f"The current one cannot answer. {error.message}")
+    ours = np.eye(len(answers.classes))[answers.said[rows]]
+    theirs = head.predict_proba(vectors)
+    return compare(
+        Predictions(examples, ours, answers.classes), Predictions(examples, theirs, head.classes)
+    )
 
 
 def compare(candidate: Predictions, current: Predictions) -> Gate:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from domain import NotEnoughData, Sample, Split, Task
 from models.admission import Admission
@@ -14,6 +16,9 @@ from models.examples import Examples
 from models.standing import Opinion, Standing, heard
 from models.support import Chosen, choose_support
 from storage import Store
+
+RECIPE = "1"
+"""Moves when the same pictures would be trained on otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,19 +29,37 @@ class Lesson:
     ----------
     train, test
         The two sides of the split.
+    train_pictures, test_pictures
+        (n,) S64, the sha256 of their rows.
     without_vectors
         How many pictures nobody has looked at yet.
     left_out
         Labels of an open task that have too few pictures, and how many.
     support
         What the version trained on this is held to.
+    embedder
+        Whose vectors they are.
     """
 
     train: Examples
     test: Examples
+    train_pictures: NDArray[np.bytes_]
+    test_pictures: NDArray[np.bytes_]
     without_vectors: int
     left_out: Mapping[str, int]
     support: Chosen
+    embedder: str
+
+    def fingerprint(self, classifier: str) -> str:
+        """What a version would be made from, as one short text."""
+        digest = hashlib.sha256(f"{RECIPE}|{self.embedder}|{classifier}".encode())
+        for side, pictures in ((self.train, self.train_pictures), (self.test, self.test_pictures)):
+            order = np.argsort(pictures)
+            columns = (pictures, side.labels, side.sources, side.families)
+            for row in zip(*(column[order] for column in columns), strict=True):
+                digest.update(repr(row).encode())
+            digest.update(b"|")
+        return digest.hexdigest()
 
 
 def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: bool) -> Lesson:
@@ -81,12 +104,16 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
     )
     testing = np.asarray([sample.split is Split.TEST for sample in ready])
     told_apart = np.asarray([sample.label in known for sample in ready])
+    pictures = np.asarray([sample.sha256 for sample in ready], np.bytes_)
     lesson = Lesson(
         examples.take(told_apart & ~testing),
         examples.take(told_apart & testing),
+        pictures[told_apart & ~testing],
+        pictures[told_apart & testing],
         waiting,
         {label: counts[label] for label in sorted(counts.keys() - known)},
         choose_support([sample for sample in ready if sample.label in known]),
+        embedder,
     )
     _check_split(lesson)
     return lesson

@@ -21,9 +21,11 @@ from typing import Any
 
 from domain import ModelVersion, Unavailable
 from models import Head
+from models.answers import Answers, from_bytes, to_bytes
 from models.batch import BatchHead
 
 MODEL, CARD, EXPORT, REPORTS = "model.skops", "card.json", "classifier.pkl", "reports"
+ANSWERS = "answers.npz"
 PARTIAL = ".partial-"
 ABANDONED_SECONDS = 3600
 """Age from which a folder that was being written is taken for the rest of a killed process."""
@@ -54,6 +56,7 @@ class Registry:
         created_at: datetime,
         demo: bool = False,
         reports: Mapping[str, bytes] | None = None,
+        answers: Answers | None = None,
     ) -> ModelVersion:
         """Write a version: visible only once it is whole and on the disk.
 
@@ -71,6 +74,8 @@ class Registry:
             Whether it knows the demonstration only.
         reports
             Files beside it, by name.
+        answers
+            What it said of the pictures it was made from.
 
         Raises
         ------
@@ -81,7 +86,11 @@ class Registry:
             model = skops.dumps(head.estimator)
         sha256 = hashlib.sha256(model).hexdigest()
         shown = {**card, "version": version_id, "created_at": created_at.isoformat()}
+        said = {} if answers is None else {ANSWERS: to_bytes(answers)}
+        for data in said.values():
+            shown["answers_sha256"] = hashlib.sha256(data).hexdigest()
         files = {
+            **said,
             MODEL: model,
             CARD: json.dumps({**shown, "sha256": sha256}, ensure_ascii=False, indent=1).encode(),
             EXPORT: pickle.dumps(head.estimator),
@@ -144,6 +153,20 @@ class Registry:
         except zipfile.BadZipFile as error:
             raise _refused(version, "its file is no skops archive") from error
         return BatchHead(estimator)
+
+    def answers(self, version: ModelVersion) -> Answers | None:
+        """What a version said of the pictures it was made from; None where that was not kept."""
+        expected = version.card.get("answers_sha256")
+        if expected is None:
+            return None
+        try:
+            data = (self.folder(version) / ANSWERS).read_bytes()
+            if hashlib.sha256(data).hexdigest() != expected:
+                raise ValueError("the file is not the one that was saved (sha256 differs)")
+            return from_bytes(data)
+        except (OSError, ValueError) as error:
+            log.warning("The answers of the version %s cannot be read: %s", version.id, error)
+            return None
 
     def folder(self, version: ModelVersion) -> Path:
         """Where a version's files are."""

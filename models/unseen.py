@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,34 @@ from models.batch import Search, cores, solving
 from models.calibration import Chances, calibrate
 from models.candidates import raw_scores
 from models.closed_form import Scores
-from models.examples import Rows
+from models.examples import Rows, Strings
 from models.folds import Fold, source_folds
 from models.metrics import measure
 
 
-def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Unseen:
+    """How each source fares without itself.
+
+    Attributes
+    ----------
+    figures
+        Those of `measure`, pooled and per source; or `skipped` with the reason.
+    rows, said
+        (m,) training rows whose source was left out, and the label that was said of each.
+    """
+
+    figures: Mapping[str, Any]
+    rows: Rows
+    said: Strings
+
+    @classmethod
+    def skipped(cls, reason: str) -> Unseen:
+        """Not measured."""
+        return cls({"skipped": reason}, np.empty(0, np.intp), np.empty(0, np.str_))
+
+
+def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None) -> Unseen:
     """Score each source by the winner's setting fitted on all the others.
 
     Parameters
@@ -27,22 +51,17 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
         How long this may take; foreseen from the winner's folds.
     jobs
         Sources left out at once; None: one a core.
-
-    Returns
-    -------
-    dict[str, Any]
-        The figures of `measure`, pooled and per source; or `skipped` with the reason.
     """
     jobs = jobs or cores()
     folds = source_folds(found.examples)
     if len(folds) < 2:
-        return {"skipped": "it needs two sources or more that each hold two labels or more"}
+        return Unseen.skipped("it needs two sources or more that each hold two labels or more")
     expected = found.winner.fold_seconds * -(-len(folds) // jobs)
     if expected > seconds:
-        return {
-            "skipped": f"{len(folds)} sources would take about {expected:.0f} s, "
+        return Unseen.skipped(
+            f"{len(folds)} sources would take about {expected:.0f} s, "
             f"{max(seconds, 0):.0f} s of the budget are left"
-        }
+        )
     with solving(), ThreadPoolExecutor(jobs) as pool:
         scores = list(pool.map(lambda fold: _score(found, fold), folds.values()))
     examples = found.examples
@@ -51,9 +70,9 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
         for (train, _), part in zip(folds.values(), scores, strict=True)
     ]
     rows = np.concatenate([test for _, test in folds.values()])
-    return measure(
-        examples.labels[rows], np.concatenate(chances), examples.classes, examples.sources[rows]
-    )
+    pooled = np.concatenate(chances)
+    figures = measure(examples.labels[rows], pooled, examples.classes, examples.sources[rows])
+    return Unseen(figures, rows, np.asarray(examples.classes)[pooled.argmax(axis=1)])
 
 
 def _score(found: Search, fold: Fold) -> Scores:

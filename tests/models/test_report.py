@@ -42,7 +42,7 @@ def made(labels: tuple[str, ...], kind: TaskKind, *, hold_out: bool = True) -> M
         found,
         tested=tested,
         validated=validated,
-        unseen=leave_sources_out(found, seconds=60.0, jobs=1),
+        unseen=leave_sources_out(found, seconds=60.0, jobs=1).figures,
         max_false_accusation=0.05,
     )
     return card, tested, validated

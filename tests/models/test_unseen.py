@@ -27,19 +27,22 @@ def found() -> Search:
 
 
 def test_a_shortcut_within_sources_is_shown_by_leaving_sources_out(found: Search) -> None:
-    figures = leave_sources_out(found, seconds=60.0, jobs=2)
+    unseen = leave_sources_out(found, seconds=60.0, jobs=2)
 
+    figures = unseen.figures
     assert found.winner.log_loss < 0.3
     assert figures["balanced_accuracy"] < 0.2
     assert set(figures["per_source"]) == {"web", "stock"}
     assert figures["n"] == 120
+    labels = found.examples.labels[unseen.rows]
+    assert float((unseen.said == labels).mean()) == figures["accuracy"]
 
 
 def test_without_two_mixed_sources_it_says_why_not() -> None:
     one_source = search(clusters(20), classifier="logistic_regression", jobs=1)
 
-    assert "two sources" in leave_sources_out(one_source, seconds=60.0, jobs=1)["skipped"]
+    assert "two sources" in leave_sources_out(one_source, seconds=60.0, jobs=1).figures["skipped"]
 
 
 def test_without_time_it_says_so(found: Search) -> None:
-    assert "budget" in leave_sources_out(found, seconds=-1.0, jobs=1)["skipped"]
+    assert "budget" in leave_sources_out(found, seconds=-1.0, jobs=1).figures["skipped"]
