@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from config import Settings
 from domain import Erased, Unavailable
 from storage.blobs import Blobs
+from storage.clocks import Clocks
 from storage.corrections import Corrections
 from storage.erasure import erase
+from storage.jobs import Jobs
+from storage.nights import Nights
 from storage.overrides import Overrides
 from storage.quarantine import Quarantined
 from storage.receipts import Receipts
@@ -37,6 +40,9 @@ class Store:
     versions: Versions
     verdicts: Verdicts
     runs: Runs
+    jobs: Jobs
+    nights: Nights
+    clocks: Clocks
     overrides: Overrides
     blobs: Blobs
 
@@ -89,6 +95,9 @@ def open_store(settings: Settings) -> Store:
         versions=Versions(database),
         verdicts=Verdicts(database),
         runs=Runs(database),
+        jobs=Jobs(database),
+        nights=Nights(database),
+        clocks=Clocks(database),
         overrides=Overrides(database),
         blobs=Blobs(settings.data_dir / "pictures"),
     )

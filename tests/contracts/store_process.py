@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,28 @@ def hold(store: Store, person: str, n: int) -> None:
     del person
 
 
+def nights(store: Store, person: str, n: int) -> None:
+    """Take each of n nights unless it is taken, and work off whatever is queued; say both."""
+    for slot in (f"{i:03d}" for i in range(n)):
+        while not store.nights.taken(slot):
+            now = datetime.now(UTC)
+            if store.jobs.take_night(slot, now, {"slot": slot}, now) is not None:
+                print(slot, "took", flush=True)
+            work(store, person)
+    while work(store, person):
+        pass
+
+
+def work(store: Store, person: str) -> bool:
+    """Do a queued retrain, if there is one."""
+    job = store.jobs.claim(person, "retrain", datetime.now(UTC))
+    if job is None:
+        return False
+    store.jobs.finish(job.id, person, datetime.now(UTC), result={"by": person})
+    print(job.id, "worked", flush=True)
+    return True
+
+
 def main() -> None:
     folder, url, verb, person, n = sys.argv[1:]
     settings = load_settings(_env_file=None, data_dir=Path(folder), database_url=url)
@@ -52,7 +75,9 @@ def main() -> None:
         store = open_store(settings)
         print(len(store.tasks.all()), flush=True)
     else:
-        {"correct": correct, "add": add, "hold": hold}[verb](store, person, int(n))
+        {"correct": correct, "add": add, "hold": hold, "nights": nights}[verb](
+            store, person, int(n)
+        )
     store.close()
 
 
