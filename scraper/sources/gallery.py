@@ -1,0 +1,196 @@
+"""The pictures of a web page that somebody named, with the label and licence they gave."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+
+from config import Settings
+from domain import FetchRefused, Unavailable
+from scraper.folders import PICTURE_SUFFIXES
+from scraper.manners import Visitor
+from scraper.sources.listing import Listed, Page, is_web, unacceptable_query
+
+PAGE_BYTES = 8_000_000
+LAZY = ("data-full", "data-original", "data-src", "data-lazy-src", "data-lazy", "data-image")
+"""Where scripts keep the address of a picture that is loaded late; the fullest first."""
+SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+SMALLEST = 64
+"""Pixels; what the page itself says is smaller is an icon."""
+RESERVED = frozenset({"noai", "noimageai"})
+DRAWN = (".svg", ".ico")
+
+
+class Gallery:
+    """Any page with pictures, and those that it names as its next ones."""
+
+    name: ClassVar[str] = "page"
+    label: ClassVar[str | None] = None
+    terms: ClassVar[str] = "the page's own"
+    licence_rule: ClassVar[str] = (
+        "The licence you state for the page; without one nothing is taken."
+    )
+    per_second: ClassVar[float] = 1.0
+    pictures_per_second: ClassVar[float] = 2.0
+    key: ClassVar[str] = ""
+
+    def check_query(self, query: str) -> None:
+        """What is asked for is the page's address."""
+        if not is_web(query):
+            raise unacceptable_query(self.name, query, "the address of a page, http or https")
+
+    def pages(
+        self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
+    ) -> Iterator[Page]:
+        """The page at the address `query`, then what it links to as next on the same host."""
+        url = str((cursor or {}).get("url") or query)
+        visited: set[str] = set()
+        while url and url not in visited:
+            visited.add(url)
+            answer = visitor.get(
+                url, per_second=self.per_second, accept="text/html", max_bytes=PAGE_BYTES
+            )
+            if answer.status != 200:
+                raise Unavailable(f"{url} answered {answer.status}.")
+            # the bytes, not text: the page itself may say how it is encoded
+            soup = BeautifulSoup(answer.data, "html.parser")
+            if reserved(soup, settings.user_agent):
+                raise FetchRefused("noai", f"{url} asks not to be used for AI.")
+            base = base_of(soup, answer.url)
+            onward = next_page(soup, base, answer.url)
+            onward = onward if onward not in visited else ""
+            items = tuple(
+                Listed(each, each, answer.url, license="", author="")
+                for each in pictures(soup, base)
+            )
+            yield Page(items, {"url": onward} if onward else None)
+            url = onward
+
+    def allows(self, listed: Listed) -> bool:
+        """Whatever was stated, if something was."""
+        return bool(listed.license.strip())
+
+    def announce(self, visitor: Visitor, settings: Settings, listed: Listed) -> None:
+        """Nobody asks for it."""
+
+
+def reserved(soup: BeautifulSoup, user_agent: str) -> bool:
+    """Whether a page keeps its pictures from AI.
+
+    Read are `<meta name="robots">` and the same for our own name with `noai` or `noimageai`, and
+    the TDM reservation protocol's `<meta name="tdm-reservation" content="1">`.
+    """
+    own_name = re.split(r"[/\s]", user_agent, maxsplit=1)[0].lower()
+    for meta in soup.find_all("meta"):
+        name = str(meta.get("name", "")).strip().lower()
+        content = str(meta.get("content", "")).lower()
+        if name in ("robots", own_name) and RESERVED & set(re.split(r"[,\s]+", content)):
+            return True
+        if name == "tdm-reservation" and content.strip() == "1":
+            return True
+    return False
+
+
+def base_of(soup: BeautifulSoup, url: str) -> str:
+    """What addresses on the page are relative to."""
+    base = soup.find("base", href=True)
+    return _joined(url, str(base["href"])) or url if isinstance(base, Tag) else url
+
+
+def pictures(soup: BeautifulSoup, base: str) -> list[str]:
+    """The address of each picture, at the largest size that the page names, in its order."""
+    found: dict[str, None] = {}
+    for tag in soup.find_all(["img", "a", "noscript"]):
+        if tag.name == "noscript":
+            # what stands in for a picture that a script would load
+            inner = BeautifulSoup(tag.decode_contents(), "html.parser")
+            candidates = [_picture(each) for each in inner.find_all("img")]
+        elif tag.name == "a":
+            candidates = [_linked(tag)]
+        else:
+            candidates = [] if _shown_larger(tag) else [_picture(tag)]
+        for candidate in candidates:
+            url = urldefrag(_joined(base, candidate)).url
+            if url and not urlsplit(url).path.lower().endswith(DRAWN):
+                found.setdefault(url)
+    return list(found)
+
+
+def _linked(tag: Tag) -> str:
+    """The picture file that a link leads to."""
+    target = str(tag.get("href", ""))
+    path = target.split("?")[0].split("#")[0].lower()
+    return target if path.endswith(tuple(PICTURE_SUFFIXES)) else ""
+
+
+def _shown_larger(tag: Tag) -> bool:
+    """Whether it is the thumbnail of a picture that a link around it leads to."""
+    around = tag.find_parent("a")
+    return around is not None and bool(_linked(around))
+
+
+def _picture(tag: Tag) -> str:
+    """The fullest address of an `<img>`; empty for what is none, or an icon."""
+    if any(_is_small(tag.get(side)) for side in ("width", "height")):
+        return ""
+    parent = tag.find_parent("picture")
+    sets = [*(parent.find_all("source") if parent else ()), tag]
+    largest = max(
+        (each for one in sets for name in SETS for each in _srcset(str(one.get(name, "")))),
+        key=lambda each: each[0],
+        default=(0.0, ""),
+    )[1]
+    # an explicit full-size address beats what the browser would choose from
+    for name in (*LAZY[:2], "", *LAZY[2:], "src"):
+        url = str(tag.get(name, "")) if name else largest
+        if url and not url.startswith("data:"):
+            return url
+    return ""
+
+
+def _is_small(side: Any) -> bool:
+    digits = re.fullmatch(r"\s*(\d{1,6})(px)?\s*", str(side or ""))
+    return digits is not None and int(digits[1]) < SMALLEST
+
+
+def _srcset(value: str) -> Iterator[tuple[float, str]]:
+    """Each address of a srcset with its width or density."""
+    # an address may hold commas, but not spaces: candidates are parted by a comma and a space,
+    # or by a comma that ends an address or a descriptor
+    for found in re.finditer(r"\s*,*\s*(\S*[^\s,])\s*(?:\s([\d.]+)([wxh]))?\s*(?:,|$)", value):
+        url, size = found[1], found[2]
+        if not url.startswith("data:"):
+            yield (_size(size) * (1000.0 if found[3] == "x" else 1.0), url)
+
+
+def _size(text: str | None) -> float:
+    try:
+        return float(text) if text else 0.001
+    except ValueError:
+        return 0.0
+
+
+def next_page(soup: BeautifulSoup, base: str, here: str) -> str:
+    """What the page links to with rel=next, if that is on the same host."""
+    for tag in soup.find_all(["link", "a"], rel=True, href=True):
+        if "next" in [str(each).lower() for each in tag.get_attribute_list("rel")]:
+            url = urldefrag(_joined(base, str(tag["href"]))).url
+            if url and urlsplit(url).netloc == urlsplit(here).netloc:
+                return url
+    return ""
+
+
+def _joined(base: str, address: str) -> str:
+    """A whole address; empty for what cannot be one."""
+    address = address.strip()
+    if not address:
+        return ""
+    try:
+        url = urljoin(base, address)
+    except ValueError:
+        return ""
+    return url if is_web(url) else ""

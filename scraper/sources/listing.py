@@ -1,0 +1,231 @@
+"""What a source lists, and how an API that speaks JSON is asked for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+from urllib.parse import urlencode, urlsplit
+
+from config import Settings
+from domain import Unacceptable, Unavailable
+from scraper.fetch import Answer
+from scraper.manners import Visitor
+
+API_BYTES = 8_000_000
+ASKED_AGAIN = 2
+"""Times an API is asked once more when its answer is no JSON: some break off, or send HTML."""
+LONGEST = 500
+"""Characters of a name or title that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A picture that a source offers. `key` is the source's own name for it.
+
+    `unwanted` says why the source's own words rule it out, such as a video. `announce` is where
+    a source wants to be told before a picture is fetched.
+    """
+
+    key: str
+    url: str
+    page_url: str
+    license: str
+    author: str
+    title: str = ""
+    unwanted: str = ""
+    announce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Pictures listed together; `cursor` is where to go on, None at the end.
+
+    `unusable` counts entries without what is needed to fetch them.
+    """
+
+    items: tuple[Listed, ...]
+    cursor: Mapping[str, Any] | None
+    unusable: int = 0
+
+
+class Source(Protocol):
+    """Where pictures are collected from."""
+
+    @property
+    def name(self) -> str:
+        """What it is asked for by, and what its samples say they are from."""
+
+    @property
+    def label(self) -> str | None:
+        """What its pictures are in the task authenticity; None: whoever asks says so."""
+
+    @property
+    def terms(self) -> str:
+        """Where to read under which terms it may be used."""
+
+    @property
+    def licence_rule(self) -> str:
+        """Which licences are taken, in a sentence for people."""
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second to its listing that suit it."""
+
+    @property
+    def pictures_per_second(self) -> float:
+        """The same for its pictures."""
+
+    @property
+    def key(self) -> str:
+        """The setting that must hold a key; empty: none is needed."""
+
+    def check_query(self, query: str) -> None:
+        """Raise Unacceptable when it cannot be asked for this."""
+
+    def pages(
+        self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
+    ) -> Iterator[Page]:
+        """List pictures, from a cursor on."""
+
+    def allows(self, listed: Listed) -> bool:
+        """Whether the licence that was stated is one the rule takes."""
+
+    def announce(self, visitor: Visitor, settings: Settings, listed: Listed) -> None:
+        """Tell the source that a picture is about to be fetched, where its terms ask for it."""
+
+
+class JsonApi:
+    """What the sources with an API share: where it is, how it is asked, how it is read."""
+
+    name: ClassVar[str]
+    label: ClassVar[str | None]
+    terms: ClassVar[str]
+    licence_rule: ClassVar[str]
+    address: ClassVar[str]
+    per_second: ClassVar[float]
+    pictures_per_second: ClassVar[float] = 4.0
+    key: ClassVar[str] = ""
+
+    def check_query(self, query: str) -> None:
+        """Any words will do."""
+
+    def announce(self, visitor: Visitor, settings: Settings, listed: Listed) -> None:
+        """Nothing is asked for."""
+
+    def headers(self, settings: Settings) -> dict[str, str]:
+        """What goes with each request beside the usual."""
+        return {}
+
+    def base(self, settings: Settings) -> str:
+        """Where the API is reached: its own address, or the one the settings give."""
+        return settings.source_addresses.get(self.name, self.address).rstrip("/")
+
+    def ask(
+        self, visitor: Visitor, settings: Settings, path: str, asked: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The API's answer, a JSON object.
+
+        Raises
+        ------
+        Unavailable
+            It answers with an error or with something else than that.
+        FetchRefused
+            It cannot be reached, or asks to be left alone for longer than we wait.
+        """
+        url = f"{self.base(settings)}{path}?{urlencode(asked)}"
+        for _ in range(1 + ASKED_AGAIN):
+            found = self._read(self.get(visitor, settings, url))
+            if isinstance(found, dict):
+                return found
+            if isinstance(found, list):
+                return {"results": found}
+        raise Unavailable(f"{self.name} answered with something that is not its API's JSON.")
+
+    def get(self, visitor: Visitor, settings: Settings, url: str) -> Answer:
+        """One request to the API; its errors are told in our words."""
+        answer = visitor.get(
+            url,
+            per_second=self.per_second,
+            headers=self.headers(settings),
+            accept="application/json",
+            api=True,
+            max_bytes=API_BYTES,
+        )
+        if answer.status in (401, 403) and self.key:
+            raise Unavailable(
+                f"{self.name} answered {answer.status}: the key in {self.key.upper()} is not "
+                "accepted, or it has no requests left for now."
+            )
+        if answer.status != 200:
+            raise Unavailable(f"{self.name} answered {answer.status}.")
+        return answer
+
+    @staticmethod
+    def _read(answer: Answer) -> Any:
+        try:
+            return json.loads(answer.data)
+        except (ValueError, RecursionError):
+            return None
+
+    def entries(self, found: Mapping[str, Any], name: str) -> list[Any]:
+        """The list an answer must have.
+
+        Raises
+        ------
+        Unavailable
+            It has none.
+        """
+        listed = found.get(name)
+        if not isinstance(listed, list):
+            raise Unavailable(f"{self.name} answered without the list {name!r} its API has.")
+        return listed
+
+
+def page_of(listed: list[Listed | None], cursor: Mapping[str, Any] | None) -> Page:
+    """A page of what could be read; the rest is counted."""
+    items = tuple(each for each in listed if each is not None)
+    return Page(items, cursor, unusable=len(listed) - len(items))
+
+
+def text(entry: Any, *path: str, longest: int = LONGEST) -> str:
+    """The words at a place inside an answer, on one line; empty where there are none."""
+    for name in path:
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    if isinstance(entry, bool) or not isinstance(entry, str | int | float):
+        return ""
+    return " ".join(str(entry).split())[:longest]
+
+
+def link(entry: Any, *path: str) -> str:
+    """The web address at a place inside an answer; empty where there is none."""
+    for name in path:
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    return entry.strip() if isinstance(entry, str) and is_web(entry.strip()) else ""
+
+
+def is_web(url: str) -> bool:
+    """Whether it is a whole http(s) address."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def number(entry: Any, *path: str) -> int:
+    """The whole number at a place inside an answer; 0 where there is none."""
+    for name in path:
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    return entry if isinstance(entry, int) and not isinstance(entry, bool) else 0
+
+
+def page_number(cursor: Mapping[str, Any] | None) -> int:
+    """Of a cursor that counts pages: which is next."""
+    return max(1, number(dict(cursor or {}), "page"))
+
+
+def unacceptable_query(source: str, query: str, allowed: str) -> Unacceptable:
+    """The error for what a source cannot be asked for."""
+    return Unacceptable("query", query, f"for {source}: {allowed}")
