@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from domain import Conflict, ModelVersion, NotFound
+from domain import Conflict, ModelVersion, NotFound, Run
 from storage import schema
+from storage.runs import keep_run
 from storage.state import State, locked_state, moved, state_of, task_id_of
 from storage.store import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """When a version became current, and why."""
+    """When a version became current, why, and until when it was; None for the one that is."""
 
     version: str
     at: datetime
     why: str
+    until: datetime | None = None
 
 
 class Versions:
@@ -95,43 +97,103 @@ class Versions:
             row = connection.execute(found).one_or_none()
         return _version(task, row) if row else None
 
-    def promote(self, task: str, version_id: str, why: str) -> None:
+    def promote(self, task: str, version_id: str, why: str, *, now: datetime | None = None) -> None:
         """Make a version the current one; every process notices at its next request.
+
+        Parameters
+        ----------
+        task
+            The task it is of.
+        version_id
+            The version.
+        why
+            What history says about it.
+        now
+            The present moment, aware; the system's when left out.
 
         Raises
         ------
         NotFound
             No such task, or it has no such version.
         """
-        versions = schema.model_versions.c
         with self._database.writing() as connection:
             state = locked_state(connection, task)
-            known = select(versions.id).where(
-                versions.task_id == state.task_id, versions.id == version_id
-            )
-            if connection.execute(known).one_or_none() is None:
-                raise _unknown(task, version_id)
-            moved(connection, state)
-            pointer = update(schema.task_state).where(schema.task_state.c.task_id == state.task_id)
-            connection.execute(pointer.values(current=version_id))
-            row = {
-                "task_id": state.task_id,
-                "version": version_id,
-                "at": datetime.now(UTC),
-                "why": why,
-            }
-            connection.execute(insert(schema.promotions), row)
+            _check_known(connection, task, state, version_id)
+            _promote(connection, state, version_id, why, now or datetime.now(UTC))
+
+    def settle(self, task: str, version_id: str, run: Run, *, promote: bool, why: str) -> bool:
+        """Write how a new version's run ended, and make it current if it is promoted, in one go.
+
+        Whoever goes on after a crash may settle again: a version whose run is written stays as
+        it was settled, even if something else was promoted since.
+
+        Parameters
+        ----------
+        task
+            The task it is of.
+        version_id
+            The version; the run is written as its run.
+        run
+            How it went. A promotion has the time at which it finished.
+        promote
+            Whether the version becomes the current one.
+        why
+            What the history of promotions says about it.
+
+        Returns
+        -------
+        bool
+            False when it was settled before; nothing is written then.
+
+        Raises
+        ------
+        NotFound
+            No such task, or it has no such version.
+        """
+        runs = schema.runs.c
+        with self._database.writing() as connection:
+            state = locked_state(connection, task)
+            _check_known(connection, task, state, version_id)
+            own = select(runs.id).where(runs.task_id == state.task_id, runs.version == version_id)
+            if connection.execute(own).first() is not None:
+                return False
+            if promote:
+                _promote(connection, state, version_id, why, run.finished_at)
+            keep_run(connection, state.task_id, replace(run, version=version_id))
+            return True
 
     def promotions(self, task: str) -> list[Promotion]:
-        """Which version became current when, newest first."""
+        """Which version was current from when until when, newest first."""
         rows = schema.promotions.c
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
             found = select(rows.version, rows.at, rows.why).where(rows.task_id == task_id)
-            return [
-                Promotion(row.version, row.at, row.why)
-                for row in connection.execute(found.order_by(rows.id.desc()))
-            ]
+            log = connection.execute(found.order_by(rows.id.desc())).all()
+        ends = [None, *(row.at for row in log)]
+        return [
+            Promotion(row.version, row.at, row.why, until)
+            for row, until in zip(log, ends, strict=False)
+        ]
+
+    def previous(self, task: str) -> Promotion | None:
+        """What a rollback goes back to: the version that was live before the current one.
+
+        Going back is a promotion as well, but not a step forward: after it, what comes before is
+        what came before that version, so that going back twice does not go to and fro.
+
+        Returns
+        -------
+        Promotion or None
+            When that version was live the last time; None when nothing was live before.
+        """
+        live: list[Promotion] = []
+        for promotion in reversed(self.promotions(task)):
+            if len(live) > 1 and live[-2].version == promotion.version:
+                live.pop()
+            if live and live[-1].version == promotion.version:
+                live.pop()  # it is live again, or still
+            live.append(promotion)
+        return live[-2] if len(live) > 1 else None
 
     def state(self, task: str) -> State:
         """One row, read before each answer: where the task stands.
@@ -143,6 +205,24 @@ class Versions:
         """
         with self._database.reading() as connection:
             return state_of(connection, task)
+
+
+def _check_known(connection: Connection, task: str, state: State, version_id: str) -> None:
+    versions = schema.model_versions.c
+    known = select(versions.id).where(versions.task_id == state.task_id, versions.id == version_id)
+    if connection.execute(known).one_or_none() is None:
+        raise _unknown(task, version_id)
+
+
+def _promote(
+    connection: Connection, state: State, version_id: str, why: str, now: datetime
+) -> None:
+    """Move the pointer of a task whose state is locked, and write that down."""
+    moved(connection, state)
+    pointer = update(schema.task_state).where(schema.task_state.c.task_id == state.task_id)
+    connection.execute(pointer.values(current=version_id))
+    row = {"task_id": state.task_id, "version": version_id, "at": now, "why": why}
+    connection.execute(insert(schema.promotions), row)
 
 
 def _unknown(task: str, version_id: str) -> NotFound:

@@ -134,7 +134,9 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.versions.all(name),
         lambda: s.versions.current(name),
         lambda: s.versions.promote(name, "v1", "why"),
+        lambda: s.versions.settle(name, "v1", run("r"), promote=True, why="why"),
         lambda: s.versions.promotions(name),
+        lambda: s.versions.previous(name),
         lambda: s.versions.state(name),
         lambda: s.verdicts.add(verdict("x", name)),
         lambda: s.verdicts.count(name),
@@ -142,6 +144,9 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.verdicts.latest(name, 3),
         lambda: s.runs.add(run("r", task=name)),
         lambda: s.runs.all(name),
+        lambda: s.runs.latest(name),
+        lambda: s.runs.latest_trained(name),
+        lambda: s.runs.of_version(name, "v1"),
     ):
         with pytest.raises(NotFound):
             ask()
