@@ -10,6 +10,12 @@ from typing import Any
 
 DEFAULT_TASK = "authenticity"
 UNSURE = "unsure"
+FILE_FACTS = "file:1"
+"""The recipe by which facts of a file are read; another whenever one of them would change."""
+EQUALISED = "+equal:1"
+"""What the id of an embedder ends with where pictures were made alike in form first."""
+RETRAIN = "retrain"
+"""The kind of job that a night and `POST /retrain` ask for."""
 
 
 class ExposrError(Exception):

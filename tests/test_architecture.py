@@ -66,10 +66,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "rescore": {"domain", "engine", "models", "classify"},
     "webhook": {"domain", "config", "storage", "scraper"},
+    "nightly": {"domain", "config", "storage"},
     "retrain": {
         "domain",
         "config",
         "storage",
+        "nightly",
         "engine",
         "embeddings",
         "models",
@@ -78,7 +80,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rescore",
         "webhook",
     },
-    "scheduler": {"domain", "config", "storage", "retrain", "webhook"},
+    "scheduler": {"domain", "config", "terminal", "storage", "nightly", "webhook"},
     "app": {"domain", "config", "engine", "web", "starter"},
 }
 NARROWED: dict[tuple[str, str], str] = {
