@@ -1,0 +1,367 @@
+"""Whether the current version still does what it did when it was trained.
+
+Two yardsticks. Each month's held-out pictures are a set of their own that stays: the version is
+asked again about those, and about those that came since it was trained above all. And what it
+answered to pictures that people corrected later, which says less: people correct what is wrong.
+
+A set is compared with what the card's figures give for the same mix of labels, for a month in
+which only hard labels came is no decay. Both sides are uncertain, and so is the difference.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import NormalDist
+from typing import Protocol
+
+from domain import UNSURE, Measurement, ModelVersion, Split, Task, VerdictSource
+from models import Head
+from models.card import ACCUSED
+from models.registry import Registry
+from storage import Store
+
+CORRECTIONS = "corrections"
+LATEST = 200
+"""Corrections looked at, the latest ones."""
+PICTURES = 1_000
+"""Pictures a month's set has at most, the first by sha256: as good as drawn by lot."""
+MONTHS = 12
+"""Months measured, the latest ones."""
+MOST_LABELS = 10
+"""Up to so many labels are counted apart: with more, no mix of them moves the whole by much."""
+FEWEST_CORRECTIONS = 20
+LEVEL = 0.95
+BY_LABEL = ":"
+MONTH = re.compile(r"\d{4}-\d{2}")
+
+Counts = Mapping[str, tuple[int, int]]
+"""Of each label: how many pictures, and how many answered rightly."""
+
+
+class Wired(Protocol):
+    """What an engine has of what is needed here."""
+
+    @property
+    def store(self) -> Store:
+        """Truth."""
+
+    @property
+    def registry(self) -> Registry:
+        """The versions' files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One set of pictures, and how the current version did on it.
+
+    Attributes
+    ----------
+    what
+        `corrections`, or a month such as `2026-11`.
+    low, high
+        Within which the share it is right on lies, with 95 % confidence (Wilson).
+    expected
+        The share right on its held-out pictures when it was trained, for the same mix of labels;
+        None where they do not tell.
+    fallen
+        Whether it does worse than that, by more than chance explains.
+    sentence
+        All of it, for people.
+    """
+
+    what: str
+    at: datetime
+    n: int
+    right: int
+    low: float
+    high: float
+    expected: float | None
+    fallen: bool
+    sentence: str
+
+
+def measure(wired: Wired, task_name: str, now: datetime) -> list[Measurement]:
+    """Ask the current version of a task again, and keep how it did.
+
+    Parameters
+    ----------
+    wired
+        The open engine.
+    task_name
+        Which task; one without a version of its own pictures has nothing to measure.
+    now
+        The present moment, aware.
+
+    Raises
+    ------
+    NotFound
+        No such task.
+    Unavailable
+        The current version cannot be loaded.
+    """
+    store = wired.store
+    task, version = store.tasks.get(task_name), store.versions.current(task_name)
+    if version is None or version.demo:
+        return []
+    head = wired.registry.load(version)
+    labels = _labels(task, head)
+    months = sorted(store.samples.months(task_name))
+    gone = _measured(store, task_name, version.id).keys() - set(months)
+    sets: dict[str, Counts] = {month: {} for month in gone}  # nothing of them is left to count
+    for month in months[-MONTHS:]:
+        sets[month] = _of_month(store, task, version, head, month)
+    sets[CORRECTIONS] = _of_corrections(store, task, version, labels)
+    kept = []
+    for what in sorted(sets):
+        for name, n, right in _rows(what, sets[what], labels):
+            kept.append(Measurement(task_name, version.id, name, now, n, right))
+            store.measurements.put(kept[-1])
+    return kept
+
+
+def readings(store: Store, task_name: str) -> list[Reading]:
+    """How the current version does on each set: corrections first, then months, newest first.
+
+    Reads rows alone: nothing is asked again.
+
+    Raises
+    ------
+    NotFound
+        No such task.
+    """
+    version = store.versions.current(task_name)
+    if version is None or version.demo:
+        return []
+    sets = _measured(store, task_name, version.id)
+    promised = _promised(version, store.tasks.get(task_name))
+    judged = [what for what, counted in sets.items() if _is_judged(what, counted, version)]
+    # so that of all sets together at most 5 % warn of nothing
+    sure = _quantile(len(judged))
+    found = []
+    for what in sorted(sets, key=lambda one: (one == CORRECTIONS, one), reverse=True):
+        counted = sets[what]
+        if not counted.n:
+            continue
+        comparison = _compare(counted, promised, sure)
+        fallen = comparison is not None and comparison.at_best < 0 and what in judged
+        found.append(_reading(counted, comparison.expected if comparison else None, fallen))
+    return found
+
+
+def warnings(store: Store, task_name: str) -> list[str]:
+    """What has fallen, in plain sentences; as `readings`."""
+    return [reading.sentence for reading in readings(store, task_name) if reading.fallen]
+
+
+def wilson(right: int, n: int, quantile: float | None = None) -> tuple[float, float]:
+    """Within which a share lies of which `right` of `n` were seen; (0, 1) when nothing was.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
+    Journal of the American Statistical Association 22 (1927).
+    """
+    if not n:
+        return 0.0, 1.0
+    z = _quantile(1) if quantile is None else quantile
+    share, weight = right / n, 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / weight
+    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / weight
+    low = 0.0 if not right else middle - reach
+    high = 1.0 if right == n else middle + reach
+    return low, high
+
+
+# --- what is counted ---
+
+
+def _labels(task: Task, head: Head) -> frozenset[str]:
+    """What the version can say, as it is called now."""
+    return frozenset(task.variants.get(label, label) for label in head.classes)
+
+
+def _of_corrections(
+    store: Store, task: Task, version: ModelVersion, labels: frozenset[str]
+) -> Counts:
+    """What the version by itself answered to what was corrected since it answers."""
+    promotions = store.versions.promotions(task.name)
+    since = next((one.at for one in promotions if one.version == version.id), None)
+    pairs = []
+    for row in store.corrections.lately(task.name, LATEST):
+        before = row.before
+        if before is None or before.source is not VerdictSource.MODEL:
+            continue  # people had said it, not the version
+        if since is None or row.created_at < since:
+            continue  # another version had
+        # only an `ai` is ever held back: it was the likeliest
+        said = ACCUSED if before.prediction == UNSURE else before.prediction
+        pairs.append((row.label, said))
+    return _count(task, pairs, labels)
+
+
+def _of_month(store: Store, task: Task, version: ModelVersion, head: Head, month: str) -> Counts:
+    """What the version says of a month's held-out pictures.
+
+    Those that only corrections brought are not among them: people correct what is wrong.
+    """
+    samples = store.samples.of_month(task.name, month, Split.TEST, PICTURES)
+    of = {sample.sha256: sample.label for sample in samples if not sample.taught}
+    found, vectors = store.vectors.get(version.embedder, list(of))
+    if not found:
+        return {}
+    best = head.predict_proba(vectors).argmax(axis=1)
+    pairs = [(of[sha256], head.classes[row]) for sha256, row in zip(found, best, strict=True)]
+    return _count(task, pairs, _labels(task, head))
+
+
+def _count(task: Task, pairs: Sequence[tuple[str, str]], labels: frozenset[str]) -> Counts:
+    """Count (true, said) labels; of a label that came after the version it knows nothing."""
+    n, right = Counter[str](), Counter[str]()
+    for true, said in pairs:
+        label = task.variants.get(true, true)
+        if label in labels:
+            n[label] += 1
+            right[label] += label == task.variants.get(said, said)
+    return {label: (n[label], right[label]) for label in n}
+
+
+def _rows(what: str, counts: Counts, labels: frozenset[str]) -> Iterator[tuple[str, int, int]]:
+    """A set as it is kept: the whole, and each label where they are few."""
+    yield what, sum(n for n, _ in counts.values()), sum(right for _, right in counts.values())
+    if len(labels) <= MOST_LABELS:
+        for label in sorted(labels):
+            yield f"{what}{BY_LABEL}{label}", *counts.get(label, (0, 0))
+
+
+# --- what is read ---
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A set as it was kept."""
+
+    what: str
+    at: datetime
+    n: int
+    right: int
+    by_label: Counts
+
+
+def _measured(store: Store, task_name: str, version_id: str) -> dict[str, _Counted]:
+    rows = {row.what: row for row in store.measurements.all(task_name, version_id)}
+    parts: dict[str, dict[str, tuple[int, int]]] = {}
+    for name, row in rows.items():
+        what, apart, label = name.partition(BY_LABEL)
+        if apart and row.n:
+            parts.setdefault(what, {})[label] = (row.n, row.right)
+    return {
+        name: _Counted(name, row.at, row.n, row.right, parts.get(name, {}))
+        for name, row in rows.items()
+        if BY_LABEL not in name
+    }
+
+
+def _is_judged(what: str, counted: _Counted, version: ModelVersion) -> bool:
+    """Whether a set can show decay: of pictures that came when the version was there already.
+
+    An earlier month is a part of what its held-out figure is the mean of, harder or easier.
+    """
+    if what == CORRECTIONS:
+        return counted.n >= FEWEST_CORRECTIONS
+    trained = version.created_at.astimezone(UTC)
+    return counted.n > 0 and MONTH.fullmatch(what) is not None and what >= f"{trained:%Y-%m}"
+
+
+def _promised(version: ModelVersion, task: Task) -> Counts:
+    """Of each label as it is called now, how the version did on its held-out pictures."""
+    held_out = version.card.get("metrics", {}).get("held_out", {})
+    counts: dict[str, tuple[int, int]] = {}
+    for name, figures in held_out.get("per_class", {}).items():
+        label, n = task.variants.get(name, name), int(figures["support"])
+        before = counts.get(label, (0, 0))
+        right = round(n * (figures["recall"] or 0.0))
+        counts[label] = (before[0] + n, before[1] + right)
+    return {label: one for label, one in counts.items() if one[0]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """A set against the card. `at_best`: by how much it may still do better, at the most."""
+
+    expected: float
+    at_best: float
+
+
+def _compare(counted: _Counted, promised: Counts, quantile: float) -> _Comparison | None:
+    """Compare with what the card's figures come to for the same mix of labels.
+
+    Both sides' intervals are put together as the errors of a sum are.
+
+    References
+    ----------
+    R. G. Newcombe, "Interval estimation for the difference between independent proportions",
+    Statistics in Medicine 17 (1998). G. Y. Zou, A. Donner, "Construction of confidence limits
+    about effect measures: a general approach", Statistics in Medicine 27 (2008).
+    """
+    parts, right, n = counted.by_label, counted.right, counted.n
+    if parts:  # those labels alone of which the card tells
+        told = {label: one for label, one in parts.items() if label in promised}
+        n, right = (sum(column) for column in zip(*told.values(), strict=True)) if told else (0, 0)
+        weights = {label: of / n for label, (of, _) in told.items()}
+    else:
+        total = sum(of for of, _ in promised.values())
+        weights = {label: of / total for label, (of, _) in promised.items()}
+    if not n or not weights:
+        return None
+    expected = below = 0.0
+    for label, weight in weights.items():
+        of, had = promised[label]
+        expected += weight * had / of
+        below += (weight * (had / of - wilson(had, of, quantile)[0])) ** 2
+    share = right / n
+    above = wilson(right, n, quantile)[1] - share
+    return _Comparison(expected, share - expected + math.sqrt(above * above + below))
+
+
+def _quantile(sets: int) -> float:
+    """Standard deviations either side that hold of so many sets at once with 95 %."""
+    return NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / max(sets, 1))
+
+
+def _reading(counted: _Counted, expected: float | None, fallen: bool) -> Reading:
+    low, high = wilson(counted.right, counted.n)
+    return Reading(
+        what=counted.what,
+        at=counted.at,
+        n=counted.n,
+        right=counted.right,
+        low=low,
+        high=high,
+        expected=expected,
+        fallen=fallen,
+        sentence=_sentence(counted, low, high, expected, fallen),
+    )
+
+
+def _sentence(
+    counted: _Counted, low: float, high: float, expected: float | None, fallen: bool
+) -> str:
+    share = f"{counted.right / counted.n:.0%}, 95 % interval {low:.0%} to {high:.0%}"
+    told = f"{counted.right} of {counted.n} ({share})"
+    promised = "" if expected is None else f"; its held-out pictures promised {expected:.0%}"
+    if counted.what == CORRECTIONS:
+        said = (
+            f"Of the pictures corrected last, the current version had answered {told} "
+            f"rightly{promised}. People correct what is wrong, so this counts too many mistakes"
+        )
+        advice = "the corrections are worth a look, and a training takes them in."
+    else:
+        said = f"Of the held-out pictures of {counted.what} the current version is right on {told}"
+        said += promised
+        advice = "what comes now may be unlike what it learned from; collect and train again."
+    return f"{said}: {advice}" if fallen else f"{said}."
