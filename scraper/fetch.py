@@ -76,7 +76,7 @@ _FORBIDDEN = AddressTable(
     )
 )
 # A lookup cannot be stopped, only left behind; so many may hang before others wait for them.
-_LOOKUPS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="fetch-dns")
+LOOKUPS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="fetch-dns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +182,8 @@ def send(
     asked = {"User-Agent": settings.user_agent, "Accept": "*/*", **headers}
     with _refusals(seconds), _asking("POST", url, policy, backend, asked, body) as response:
         received = httpx.Headers(response.headers)
-        data = bytearray()
-        for chunk in response.iter_stream():
-            data += chunk
-            if len(data) >= SENT_ANSWER_BYTES:
-                break
-        return Answer(response.status, dict(received), bytes(data[:SENT_ANSWER_BYTES]), url)
+        data = start_of(response.iter_stream(), SENT_ANSWER_BYTES)
+        return Answer(response.status, dict(received), data, url)
 
 
 def policy_of(networks: Iterable[str], ports: Iterable[int]) -> Policy:
@@ -219,7 +215,7 @@ def _get(
             return str(httpx.URL(url).join(received["location"]))
         if response.status != 200:
             raise FetchRefused("status", f"The server answered {response.status}.")
-        data = _body(response.iter_stream(), received, cap)
+        data = body_of(response.iter_stream(), received, cap)
         return Fetched(data, received.get("content-type", ""), url)
 
 
@@ -246,7 +242,7 @@ def _asking(
         own["Content-Length"] = str(len(body))
     lines = list({**headers, **own}.items())
     with (
-        httpcore.ConnectionPool(ssl_context=_tls(), network_backend=backend) as pool,
+        httpcore.ConnectionPool(ssl_context=tls(), network_backend=backend) as pool,
         pool.stream(method, origin, headers=lines, content=body) as response,
     ):
         yield response
@@ -288,9 +284,17 @@ def _host_header(target: Target) -> str:
     return host if target.port == usual else f"{host}:{target.port}"
 
 
-def _body(chunks: Iterable[bytes], headers: httpx.Headers, cap: int) -> bytes:
+def body_of(chunks: Iterable[bytes], headers: Mapping[str, str], cap: int) -> bytes:
+    """Read a body and unpack it, neither beyond the cap.
+
+    Raises
+    ------
+    FetchRefused
+        `too_large` or `encoding`.
+    """
     too_large = FetchRefused("too_large", f"The answer has more than {cap:,} bytes.")
-    if int(headers.get("content-length", "0")) > cap:
+    declared = headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > cap:
         raise too_large
     body = bytearray()
     for chunk in chunks:
@@ -311,8 +315,19 @@ def _body(chunks: Iterable[bytes], headers: httpx.Headers, cap: int) -> bytes:
     return unpacked
 
 
+def start_of(chunks: Iterable[bytes], cap: int) -> bytes:
+    """The first bytes of a body, as sent."""
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) >= cap:
+            break
+    return bytes(body[:cap])
+
+
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
+    """Certificates are checked against certifi's, whatever the machine trusts."""
     return ssl.create_default_context(cafile=certifi.where())
 
 
@@ -335,7 +350,7 @@ class _DeadlineBackend(SafeBackend):
         return seconds
 
     def _lookup_in_time(self, *args: Any) -> Iterable[Any]:
-        return list(_LOOKUPS.submit(self._lookup, *args).result(self.left() / STEPS))
+        return list(LOOKUPS.submit(self._lookup, *args).result(self.left() / STEPS))
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any

@@ -1,26 +1,71 @@
-"""Fetching as a guest: what robots.txt and the server ask for, at the pace they can bear."""
+"""Fetching as a guest: what robots.txt and the server ask for, at the pace they can bear.
+
+Who asks for much gets it slowly: a `Visitor` keeps one schedule for each host over all threads,
+asks robots.txt first, goes away for as long as it is told to, and takes no picture whose server
+says that machines should not learn from it.
+"""
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Self
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 from config import Settings
-from domain import ExposrError
-from scraper.fetch import Answer, Lookup, fetch
+from domain import FetchRefused
+from scraper.connections import Connections
+from scraper.fetch import REDIRECTS, Answer, Lookup
+from scraper.pace import Host, Patience, Stopped, retry_after
+from scraper.robots import MOST_BYTES, Robots, opted_out, origin, product
+
+__all__ = ["Stopped", "Visitor"]
+
+PER_SECOND = 1.0  # where neither the source nor the settings say
+ATTEMPTS = 4
+FIRST_REST = 1.0  # seconds before the second attempt, twice that before the third, ...
+AGAIN = frozenset({429, 502, 503, 504})
+OVERRUN = frozenset({429, 503})  # every thread waits, not only the one that was told
+ROBOTS_REDIRECTS = 5
 
 
-class Stopped(ExposrError):
-    """Asked to stop; nothing was in flight."""
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """What one `get` asks for, beside the URL."""
 
-    code = "stopped"
+    headers: Mapping[str, str]
+    per_second: float | None
+    max_bytes: int
+    cut: bool = False
+    private: Mapping[str, str] = field(default_factory=dict)
+    """The caller's own headers, which may hold keys: only for the origin they were meant for."""
+
+    def elsewhere(self) -> _Visit:
+        """The same at another origin."""
+        return replace(self, private={})
 
 
 class Visitor:
-    """Visits many pages and pictures, of many hosts, from many threads."""
+    """Visits pages and pictures of many hosts, from many threads.
+
+    Parameters
+    ----------
+    settings
+        User agent, limits, ports, allowed private networks.
+    clock
+        Seconds, for pace and for how old a robots.txt is; only differences count.
+    stop
+        When set, nothing new is begun and no wait goes on; what is in flight ends as it would.
+    lookup
+        What resolves names; its answers are judged all the same.
+    now
+        The time of day, for servers that say until when to stay away but not what time it is.
+    """
 
     def __init__(
         self,
@@ -29,11 +74,27 @@ class Visitor:
         clock: Callable[[], float] = time.monotonic,
         stop: threading.Event | None = None,
         lookup: Lookup = socket.getaddrinfo,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._stop = stop or threading.Event()
-        self._lookup = lookup
+        self._now = now
+        self._patience = Patience(stop or threading.Event())
+        self._connections = Connections(settings, lookup=lookup)
+        self._agent = product(settings.user_agent)
+        self._robots = Robots(self._robots_txt, settings.user_agent, clock, self._patience)
+        self._lock = threading.Lock()
+        self._hosts: dict[str, Host] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        self._connections.close()
 
     def get(  # noqa: PLR0913  what a visit may ask for
         self,
@@ -47,7 +108,31 @@ class Visitor:
         last_modified: str | None = None,
         max_bytes: int | None = None,
     ) -> Answer:
-        """Get what is behind a URL.
+        """Get what is behind a URL, when its host lets us and may be bothered.
+
+        Parameters
+        ----------
+        url
+            http or https, on one of the settings' ports, without credentials.
+        per_second
+            Requests a second that suit this host; CRAWL_PER_SECOND wins over it, and a longer
+            Crawl-delay over both. 0: no limit.
+        headers
+            Sent beside the usual ones, but not to another origin that this one redirects to.
+        accept
+            Media types. For other than pictures a compressed answer is asked for.
+        api
+            A documented API, called by its terms: robots.txt, which is for crawlers, is not
+            asked as long as no redirect leads elsewhere.
+        etag, last_modified
+            As an earlier answer named them: if nothing changed, the status is 304.
+        max_bytes
+            Most bytes of the body, as sent and as unpacked; `max_image_bytes` when left out.
+
+        Returns
+        -------
+        Answer
+            With status 200 or 304.
 
         Raises
         ------
@@ -56,13 +141,108 @@ class Visitor:
         Stopped
             The stop was asked for before this could begin or while it waited.
         """
-        if self._stop.is_set():
-            raise Stopped("Asked to stop.")
-        fetched = fetch(url, self._settings, max_bytes=max_bytes, lookup=self._lookup)
-        return Answer(200, {"content-type": fetched.content_type}, fetched.data, fetched.final_url)
+        visit = _Visit(
+            headers=self._usual(accept, etag, last_modified),
+            per_second=per_second,
+            max_bytes=self._settings.max_image_bytes if max_bytes is None else max_bytes,
+            private=dict(headers or {}),
+        )
+        answer = self._follow(url, visit, self._settings.fetch_max_redirects, api=api)
+        if answer.status not in (200, 304):
+            raise FetchRefused("status", f"The server answered {answer.status}.")
+        return answer
 
-    def __enter__(self) -> Self:
-        return self
+    def _usual(self, accept: str, etag: str | None, last_modified: str | None) -> dict[str, str]:
+        usual = {
+            "User-Agent": self._settings.user_agent,
+            "Accept": accept,
+            "Accept-Encoding": "identity" if accept.startswith("image/") else "gzip",
+        }
+        if etag:
+            usual["If-None-Match"] = etag
+        if last_modified:
+            usual["If-Modified-Since"] = last_modified
+        return usual
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    def _robots_txt(self, url: str) -> Answer:
+        usual = self._usual("text/plain", None, None)
+        visit = _Visit({**usual, "Accept-Encoding": "identity"}, None, MOST_BYTES, cut=True)
+        return self._follow(url, visit, ROBOTS_REDIRECTS, robots=False)
+
+    def _follow(
+        self, url: str, visit: _Visit, redirects: int, *, api: bool = False, robots: bool = True
+    ) -> Answer:
+        """Every hop is a visit of its own: robots.txt, pace and guard are asked again."""
+        meant_for = origin(url)
+        for _ in range(redirects + 1):
+            url = urldefrag(url).url
+            interval = self._robots.check(url) if robots and not api else 0.0
+            answer = self._ask(url, visit, interval)
+            location = answer.headers.get("location")
+            if answer.status not in REDIRECTS or location is None:
+                return answer
+            url = urljoin(url, location)
+            if origin(url) != meant_for:
+                visit, api = visit.elsewhere(), False
+        raise FetchRefused("redirects", f"More than {redirects} redirects.")
+
+    def _ask(self, url: str, visit: _Visit, interval: float) -> Answer:
+        """One hop, with as many attempts as that takes or is decent."""
+        host = self._host(url)
+        interval = max(interval, self._interval(visit.per_second))
+        for attempt in range(1, ATTEMPTS + 1):
+            rest = FIRST_REST * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  no secret
+            try:
+                with host.turn(interval):
+                    answer = self._once(url, visit, host)
+            except FetchRefused as refused:
+                if refused.reason != "unreachable" or attempt == ATTEMPTS:
+                    raise
+                self._patience.rest(rest)
+                continue
+            if answer.status not in AGAIN:
+                return answer
+            asked = retry_after(answer.headers, self._now())
+            if answer.status in OVERRUN or asked is not None:
+                host.pause(rest if asked is None else asked)
+            elif attempt < ATTEMPTS:
+                self._patience.rest(rest)
+        if answer.status == 429 or asked is not None:
+            raise FetchRefused("rate_limited", "The server asks to come back later.")
+        return answer
+
+    def _once(self, url: str, visit: _Visit, host: Host) -> Answer:
+        try:
+            answer = self._connections.ask(
+                url,
+                {**visit.headers, **visit.private},
+                max_bytes=visit.max_bytes,
+                admit=self._admit,
+                cut=visit.cut,
+            )
+        except FetchRefused as refused:
+            if refused.reason in ("unreachable", "deadline"):
+                host.failed()
+            else:
+                host.answered()
+            raise
+        host.answered()
+        return answer
+
+    def _admit(self, headers: Mapping[str, list[str]]) -> None:
+        if opted_out(headers, self._agent):
+            raise FetchRefused("noai", "The server asks that machines do not learn from this.")
+
+    def _interval(self, per_second: float | None) -> float:
+        chosen = self._settings.crawl_per_second
+        if chosen is None:
+            chosen = PER_SECOND if per_second is None else per_second
+        return 1 / chosen if chosen > 0 else 0.0
+
+    def _host(self, url: str) -> Host:
+        name = (urlsplit(url).hostname or "").rstrip(".")
+        with self._lock:
+            if name not in self._hosts:
+                at_once = self._settings.crawl_connections
+                self._hosts[name] = Host(name, at_once, self._clock, self._patience)
+            return self._hosts[name]

@@ -430,7 +430,7 @@ def test_a_certificate_is_checked_against_the_name(
     secure: Server, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate[1]))
-    monkeypatch.setattr("scraper.fetch._tls", lambda: trusting)
+    monkeypatch.setattr("scraper.fetch.tls", lambda: trusting)
     settings, lookup = settings_for(secure), answers("127.0.0.1")
     assert fetch(f"https://secure.example:{secure.port}/", settings, lookup=lookup).data == PICTURE
     other = f"https://other.example:{secure.port}/"

@@ -1,0 +1,230 @@
+"""What a site's robots.txt lets us do (RFC 9309), asked once a day."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from protego import Protego
+
+from domain import FetchRefused
+from scraper.fetch import Answer
+from scraper.pace import Patience
+
+DAY = 86_400.0
+UNREACHABLE_FOR = 600.0  # how long a robots.txt that could not be had is not asked for again
+MOST_BYTES = 500 * 1024  # as RFC 9309 wants; what follows is not read
+MOST_ORIGINS = 1_000
+OTHERS = "~"  # stands for every agent that is neither us nor `*`
+
+OPT_OUTS = frozenset({"noai", "noimageai"})
+VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
+"""Directives of X-Robots-Tag that have a colon of their own; before others' stands an agent."""
+
+Ask = Callable[[str], Answer]
+
+_AGENT = re.compile(r"user[- ]?agent\s*(?::|\s)\s*(.*)", re.IGNORECASE)
+_SIGNAL = re.compile(r"content-signal\s*:\s*(.*)", re.IGNORECASE)
+_NO_TRAINING = re.compile(r"(?:^|[,;\s])ai-train\s*=\s*no\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one robots.txt says to us."""
+
+    parsed: Protego
+    agent: str
+    training: bool = True
+    """Whether its Content-Signal leaves training to us."""
+
+    def allows(self, url: str) -> bool:
+        """Whether we may get this URL."""
+        return self.parsed.can_fetch(url, self.agent)
+
+    @property
+    def interval(self) -> float:
+        """Fewest seconds between two requests."""
+        delay = self.parsed.crawl_delay(self.agent) or 0.0
+        rate = self.parsed.request_rate(self.agent)
+        return max(delay, rate.seconds / rate.requests if rate and rate.requests else 0.0)
+
+
+class Robots:
+    """The rules of every origin met, kept for a day. For many threads.
+
+    Parameters
+    ----------
+    ask
+        Gets a robots.txt, redirects followed; any status is an answer.
+    user_agent
+        Its product name, up to the first `/` or blank, is who we are.
+    clock
+        Seconds; only differences count.
+    patience
+        Lets a wait for another thread's question be stopped.
+    """
+
+    def __init__(
+        self, ask: Ask, user_agent: str, clock: Callable[[], float], patience: Patience
+    ) -> None:
+        self._ask = ask
+        self._agent = product(user_agent)
+        self._clock = clock
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._origins: dict[str, _Origin] = {}
+
+    def check(self, url: str) -> float:
+        """Seconds that the site wants between two requests, if it lets us have this URL.
+
+        Raises
+        ------
+        FetchRefused
+            `robots`, or `noai` where a Content-Signal keeps the site from training.
+        """
+        rules = self._rules(origin(url))
+        if rules is None:
+            raise FetchRefused("robots", "The site's robots.txt cannot be had for now.")
+        if not rules.allows(url):
+            raise FetchRefused("robots", "The site's robots.txt asks not to fetch this.")
+        if not rules.training:
+            raise FetchRefused("noai", "The site's robots.txt asks not to train on what it has.")
+        return rules.interval
+
+    def _rules(self, site: str) -> Rules | None:
+        known = self._known(site)
+        with self._patience.held(known.lock):
+            if self._clock() >= known.until:
+                self._renew(site, known)
+            return known.rules
+
+    def _known(self, site: str) -> _Origin:
+        with self._lock:
+            known = self._origins.pop(site, None) or _Origin(threading.Lock())
+            self._origins[site] = known  # the last met stands last
+            if len(self._origins) > MOST_ORIGINS:
+                del self._origins[next(iter(self._origins))]
+            return known
+
+    def _renew(self, site: str, known: _Origin) -> None:
+        try:
+            answer = self._ask(f"{site}/robots.txt")
+        except FetchRefused as refused:
+            # too many redirects are as good as no robots.txt; nobody there is not
+            found = b"" if refused.reason == "redirects" else None
+        else:
+            found = _found(answer)
+        if found is None:  # what was said before still holds, if it was said
+            known.until = self._clock() + UNREACHABLE_FOR
+            return
+        known.rules = read(found, self._agent)
+        known.until = self._clock() + DAY
+
+
+@dataclass(slots=True)
+class _Origin:
+    lock: threading.Lock
+    until: float = float("-inf")
+    rules: Rules | None = None
+
+
+def _found(answer: Answer) -> bytes | None:
+    if 200 <= answer.status < 300:
+        return answer.data
+    # 429 is no word about robots.txt: the site is overrun, as with 5xx
+    return b"" if 300 <= answer.status < 500 and answer.status != 429 else None
+
+
+def product(user_agent: str) -> str:
+    """The name robots.txt files know an agent by."""
+    named = re.match(r"[A-Za-z_-]+", user_agent.strip())
+    return named.group().lower() if named else "*"
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port, as one robots.txt speaks for."""
+    parts = urlsplit(url)
+    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
+
+
+def read(data: bytes, agent: str) -> Rules:
+    """Read a robots.txt; what cannot be understood of it is passed over."""
+    text = data[:MOST_BYTES].decode("utf-8-sig", errors="replace")
+    heard = _Heard(agent)
+    parsed = Protego.parse("\n".join(heard.lines(text)))
+    return Rules(parsed, agent, training=heard.training)
+
+
+def opted_out(headers: Mapping[str, list[str]], agent: str) -> bool:
+    """Whether an answer says that machines must not learn from it.
+
+    `noai` and `noimageai` in X-Robots-Tag say so, for everybody or for our agent, and so does
+    TDM-Reservation. What search engines are told, as `noindex` or `none`, is no such word: we
+    publish no index.
+
+    Parameters
+    ----------
+    headers
+        Each lower-case name's lines: an agent's name holds to the end of its line.
+    agent
+        Our product name, lower-case.
+    """
+    if any(line.strip() == "1" for line in headers.get("tdm-reservation", ())):
+        return True
+    return any(_said_to(line, agent) & OPT_OUTS for line in headers.get("x-robots-tag", ()))
+
+
+def _said_to(line: str, agent: str) -> set[str]:
+    said, listens = set(), True
+    for part in line.lower().split(","):
+        before, colon, directive = part.partition(":")
+        if colon and before.strip() not in VALUED:
+            listens = before.strip() in ("*", agent)
+            part = directive
+        if listens:
+            said.add(part.strip())
+    return said
+
+
+class _Heard:
+    """Walks the groups: agents by their exact names, and who must not train.
+
+    Every agent but ours and `*` becomes one: thousands of names in front of thousands of rules
+    would otherwise cost their product.
+    """
+
+    def __init__(self, agent: str) -> None:
+        self._agent = agent
+        self._met: set[str] = set()
+        self._not_for: set[str] = set()
+
+    @property
+    def training(self) -> bool:
+        group = self._agent if self._agent in self._met else "*"
+        return group not in self._not_for
+
+    def lines(self, text: str) -> Iterator[str]:
+        group: set[str] = set()
+        naming = False
+        for line in text.splitlines():
+            stripped = line.partition("#")[0].strip()
+            if not stripped:
+                continue
+            if agent := _AGENT.match(stripped):
+                name = self._called(agent.group(1))
+                group = {*group, name} if naming else {name}
+                self._met.add(name)
+                naming = True
+                yield f"User-agent: {name}"
+                continue
+            naming = False
+            if (signal := _SIGNAL.match(stripped)) and _NO_TRAINING.search(signal.group(1)):
+                self._not_for |= group
+            yield stripped
+
+    def _called(self, value: str) -> str:
+        name = re.split(r"[/\s]", value.strip().lower(), maxsplit=1)[0]
+        return name if name in (self._agent, "*") else OTHERS
