@@ -9,7 +9,9 @@ from domain import Erased, Unavailable
 from storage.blobs import Blobs
 from storage.clocks import Clocks
 from storage.corrections import Corrections
+from storage.crawls import Crawls
 from storage.erasure import erase
+from storage.file_facts import FileFacts
 from storage.jobs import Jobs
 from storage.nights import Nights
 from storage.overrides import Overrides
@@ -43,6 +45,8 @@ class Store:
     jobs: Jobs
     nights: Nights
     clocks: Clocks
+    crawls: Crawls
+    file_facts: FileFacts
     overrides: Overrides
     blobs: Blobs
 
@@ -98,6 +102,8 @@ def open_store(settings: Settings) -> Store:
         jobs=Jobs(database),
         nights=Nights(database),
         clocks=Clocks(database),
+        crawls=Crawls(database),
+        file_facts=FileFacts(database),
         overrides=Overrides(database),
         blobs=Blobs(settings.data_dir / "pictures"),
     )
