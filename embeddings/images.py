@@ -7,6 +7,7 @@ import io
 import re
 import threading
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,7 +15,14 @@ from typing import Any, Self
 import numpy as np
 import pillow_heif
 from numpy.typing import NDArray
-from PIL import AvifImagePlugin, Image, ImageChops, ImageFile, UnidentifiedImageError
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageChops,
+    ImageFile,
+    JpegImagePlugin,
+    UnidentifiedImageError,
+)
 
 from config import Settings
 from domain import BadImage, BadImageReason, PictureFacts
@@ -121,13 +129,7 @@ def decode(data: bytes, limits: Limits | None = None) -> Picture:
         The only failure, with a reason.
     """
     limits = limits or Limits()
-    if not data:
-        raise BadImage(BadImageReason.EMPTY, "The file is empty.")
-    if len(data) > limits.max_bytes:
-        raise BadImage(
-            BadImageReason.TOO_LARGE,
-            f"The file has {len(data):,} bytes, allowed: {limits.max_bytes:,}.",
-        )
+    _check_bytes(data, limits)
     _silence_pillow()
     try:
         return _decode(data, limits)
@@ -135,6 +137,16 @@ def decode(data: bytes, limits: Limits | None = None) -> Picture:
         raise
     except Exception as error:
         raise _refusal(data, error) from error
+
+
+def _check_bytes(data: bytes, limits: Limits) -> None:
+    if not data:
+        raise BadImage(BadImageReason.EMPTY, "The file is empty.")
+    if len(data) > limits.max_bytes:
+        raise BadImage(
+            BadImageReason.TOO_LARGE,
+            f"The file has {len(data):,} bytes, allowed: {limits.max_bytes:,}.",
+        )
 
 
 def _decode(data: bytes, limits: Limits) -> Picture:
@@ -291,6 +303,84 @@ def looks_like_picture(head: bytes) -> bool:
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
         or isobmff.is_picture(head)
     )
+
+
+# --- what a file is like apart from its pixels ---
+
+STANDARD_LUMA = 3688
+"""Sum of the luma table that ITU-T T.81, annex K.1 gives; libjpeg scales it by its quality."""
+SUBSAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+
+
+def file_facts(data: bytes, limits: Limits | None = None) -> dict[str, Any]:
+    """Read from a picture file's header how it was made, not what it shows. No pixel is decoded.
+
+    Parameters
+    ----------
+    data
+        The file as it came.
+    limits
+        What is too much, as for `decode`.
+
+    Returns
+    -------
+    dict[str, Any]
+        JSON-ready: `format`, `n_bytes`, whether there is `exif`; upright `width` and `height`
+        in pixels, `aspect` (width by height), `bytes_per_pixel`. Of a JPEG also `jpeg_quality`
+        (of libjpeg, estimated), `jpeg_tables` (which ones), `subsampling`, `progressive`; else
+        these are None.
+
+    Raises
+    ------
+    BadImage
+        The only failure, with a reason.
+    """
+    limits = limits or Limits()
+    _check_bytes(data, limits)
+    _silence_pillow()
+    try:
+        isobmff.check(data)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            _check_size(
+                opened.size, max(limits.max_pixels, limits.max_jpeg_pixels), limits.max_side
+            )
+            return {**_size_facts(opened, len(data)), **_jpeg_facts(opened)}
+    except BadImage:
+        raise
+    except Exception as error:
+        raise _refusal(data, error) from error
+
+
+def _size_facts(opened: ImageFile.ImageFile, n_bytes: int) -> dict[str, Any]:
+    width, height = opened.size if _orientation(opened) < 5 else opened.size[::-1]
+    return {
+        "format": "JPEG" if opened.format == "MPO" else str(opened.format),
+        "n_bytes": n_bytes,
+        "exif": bool(opened.info.get("exif")),
+        "width": width,
+        "height": height,
+        "aspect": round(width / height, 4),
+        "bytes_per_pixel": round(n_bytes / (width * height), 4),
+    }
+
+
+def _jpeg_facts(opened: ImageFile.ImageFile) -> dict[str, Any]:
+    if not isinstance(opened, JpegImagePlugin.JpegImageFile):
+        return dict.fromkeys(("jpeg_quality", "jpeg_tables", "subsampling", "progressive"))
+    tables: dict[int, list[int]] = opened.quantization
+    sampling = JpegImagePlugin.get_sampling(opened)
+    return {
+        "jpeg_quality": _quality(tables[min(tables)]) if tables else None,
+        "jpeg_tables": hashlib.sha256(repr(sorted(tables.items())).encode()).hexdigest()[:8],
+        "subsampling": "grey" if opened.layers == 1 else SUBSAMPLINGS.get(sampling, "other"),
+        "progressive": bool(opened.info.get("progressive")),
+    }
+
+
+def _quality(luma: Sequence[int]) -> int:
+    """The quality at which libjpeg would write a table of this strength, 1 to 100."""
+    percent = max(100 * sum(luma) / STANDARD_LUMA, 1.0)
+    return round((200 - percent) / 2 if percent <= 100 else 5000 / percent)
 
 
 # --- pixels in and out, for rooms that may not touch Pillow ---
