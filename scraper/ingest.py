@@ -24,6 +24,7 @@ from embeddings.cores import usable_cores
 from embeddings.images import Limits
 from scraper.folders import Found, Survey, normal, survey
 from scraper.intake import Collection, Intake, Offer, Outcome
+from storage import Store
 
 BATCH = 64
 """Pictures committed together; a run that is killed loses at most so many, and takes them again."""
@@ -92,7 +93,7 @@ class Summary:
 
     @property
     def contradicted(self) -> int:
-        """Pictures that are there under another label."""
+        """Pictures that are there under another label, or whose own file rules the label out."""
         return self.total(Outcome.CONTRADICTED)
 
 
@@ -133,17 +134,29 @@ def prepare(collection: Collection, request: Request) -> tuple[Task, Survey]:
     )
     if not found.pictures:
         raise Unacceptable("folder", str(request.folder), _advice(found))
-    if task is None:
-        kind = request.kind or TaskKind.PHOTO
-        return tasks.create(request.task, kind, found.labels, open=True), found
-    if request.kind not in (None, task.kind):
-        raise Unacceptable("kind", str(request.kind), f"{task.kind}, as the task {task.name} is")
-    unknown = [each for each in found.labels if each not in task.labels]
+    return task_with(collection.store, request.task, found.labels, request.kind), found
+
+
+def task_with(store: Store, name: str, labels: Sequence[str], kind: TaskKind | None = None) -> Task:
+    """The task of a name with these labels: made, or given them, where that is allowed.
+
+    Raises
+    ------
+    Unacceptable
+        A name or label that no task can have, a label this one cannot have, or another kind.
+    """
+    try:
+        task = store.tasks.get(name)
+    except NotFound:
+        return store.tasks.create(name, kind or TaskKind.PHOTO, labels, open=True)
+    if kind not in (None, task.kind):
+        raise Unacceptable("kind", str(kind), f"{task.kind}, as the task {task.name} is")
+    unknown = [each for each in labels if each not in task.labels and each not in task.variants]
     if unknown and not task.open:
         raise Unacceptable("label", ", ".join(unknown), " or ".join(task.labels))
     for each in unknown:
-        task = tasks.add_label(task.name, each)
-    return task, found
+        task = store.tasks.add_label(task.name, each)
+    return task
 
 
 def _advice(found: Survey) -> str:
@@ -254,9 +267,8 @@ class _Run:
         for (found, read), (outcome, _) in zip(batch, outcomes, strict=True):
             if outcome is Outcome.CONTRADICTED:
                 sha256 = read if isinstance(read, str) else read.sha256
-                stored = self._intake.stored_label(sha256)
-                message = f"The same picture is stored as {stored}."
-                refused = Refused(found.name, found.label, "contradiction", message)
+                reason, message = self._intake.objection(read, found.label)
+                refused = Refused(found.name, found.label, reason, message)
                 self._put_aside(refused, outcome, sha256)
             else:
                 self._summary.count(found.label, outcome)

@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from config import Settings
-from domain import NewSample, PictureFacts, Sample, Task
+from domain import Evidence, NewSample, PictureFacts, Sample, Task, TaskKind
 from embeddings.images import Limits, decode
 from models.families import Families, split_of
+from provenance import AI, REAL, collect, contradiction
 from scraper.folders import normal
 from storage import Store
 
@@ -35,7 +36,7 @@ class Outcome(StrEnum):
     KEPT = "kept"
     NEAR_DUPLICATE = "near_duplicate"
     DUPLICATE = "duplicate"
-    CONTRADICTED = "contradicted"
+    CONTRADICTED = "contradicted"  # by the label it is stored under, or by its own file
     UNREADABLE = "unreadable"
 
 
@@ -62,9 +63,11 @@ class Intake:
         # one that corrections alone brought is offered again: it becomes the user's own
         self._labels = {one.sha256: one.label for one in samples if not one.taught}
         self.families = Families.of(task.kind, samples)
+        # what files say that rules a label out, by sha256; few do
+        self._evidence: dict[str, tuple[Evidence, ...]] = {}
 
     def read(self, data: bytes) -> PictureFacts | str:
-        """Decode a picture and put its bytes on the disk.
+        """Decode a picture, look into what its file says, and put its bytes on the disk.
 
         Returns
         -------
@@ -80,6 +83,8 @@ class Intake:
         if sha256 in self._labels:
             return sha256
         facts = decode(data, self._limits).facts
+        if self._task.kind is TaskKind.AUTHENTICITY:
+            self._look_into(data, facts.sha256)
         self._store.blobs.put(data)
         return facts
 
@@ -103,6 +108,9 @@ class Intake:
             if stored is not None or isinstance(read, str):
                 outcomes.append((_same_picture(stored, offer.label), None))
                 continue
+            if self._evidence_against(sha256, offer.label):
+                outcomes.append((Outcome.CONTRADICTED, None))
+                continue
             outcome, family = self._family(read)
             outcomes.append((outcome, None))
             new.append((read, self._sample(offer, family)))
@@ -116,9 +124,35 @@ class Intake:
                 outcomes[place] = (self._outcome_of_stored(*offers[place]), None)
         return outcomes
 
-    def stored_label(self, sha256: str) -> str:
-        """Under which label the task has a picture."""
-        return self._labels[sha256]
+    def objection(self, read: PictureFacts | str, offered: str) -> tuple[str, str]:
+        """Why a picture was `CONTRADICTED`.
+
+        Returns
+        -------
+        tuple[str, str]
+            The reason for the quarantine (`contradiction` or `evidence`) and a sentence.
+        """
+        sha256 = read if isinstance(read, str) else read.sha256
+        stored = self._labels.get(sha256)
+        piece = self._evidence_against(sha256, offered)
+        if stored is not None or piece is None:
+            return "contradiction", f"The same picture is stored as {stored}."
+        return "evidence", f"Offered as {offered}, but: {piece.claim}"
+
+    def _look_into(self, data: bytes, sha256: str) -> None:
+        found = collect(data)
+        if any(piece.detail.get("contradicts") for piece in found):
+            self._evidence[sha256] = found
+
+    def _evidence_against(self, sha256: str, offered: str) -> Evidence | None:
+        """What the file says that rules the label out; the task may call `ai` and `real` else."""
+        found, called = self._evidence.get(sha256, ()), self._task.variants
+        against = (
+            contradiction(found, label)
+            for label in (AI, REAL)
+            if found and called.get(label, label) == offered
+        )
+        return next((piece for piece in against if piece), None)
 
     def _family(self, facts: PictureFacts) -> tuple[Outcome, str]:
         family = self.families.find(facts.phash)

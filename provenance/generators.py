@@ -1,0 +1,108 @@
+"""The texts that picture generators leave in their files, and what can be made of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+EXCERPT = 160
+NEAR_AN_END = 20_000
+"""Characters at either end of a text that are searched; a hostile one may be long."""
+STEPS = re.compile(
+    r"\bSteps: ?\d{1,6},.{0,400}?\b(?:Sampler|CFG scale|Seed|Schedule type): ?", re.S
+)
+MODEL = re.compile(r"\bModel: ?([^,\n]{1,80})")
+JOB_ID = re.compile(r"\bJob ID: ?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I)
+DREAM = re.compile(r"^\s*\"[^\"]{1,2000}\" .*-s ?\d+.*-S ?-?\d+", re.S)
+WORKFLOW_NAME = re.compile(r"^\s*(?:prompt|workflow)\s*:\s*", re.I)
+NAMES = re.compile(
+    r"^\s*(?:made with )?(NovelAI|Midjourney|DALL[-·\u2022 ]?E|Adobe Firefly|Stable Diffusion|"
+    r"InvokeAI|ComfyUI|Fooocus|Leonardo\.?Ai|Ideogram|Google AI|Imagen)\b",
+    re.I,
+)
+NAMING = frozenset(
+    {"Software", "Make", "Model", "xmp:CreatorTool", "tiff:Software", "photoshop:Credit"}
+)
+"""Where a program puts its name; anywhere else it may just be spoken of."""
+INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "sd-metadata"})
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """A generator's text. Not `made`: the program only handled the picture, as far as it says."""
+
+    program: str
+    where: str
+    excerpt: str
+    made: bool = True
+    model: str = ""
+
+
+def find_generators(texts: Mapping[str, str]) -> list[Generated]:
+    """Which generators speak in the texts of a file, each once, the surest of its texts first."""
+    found: dict[str, Generated] = {}
+    for where, text in texts.items():
+        for one in _in_text(where, text):
+            known = found.get(one.program)
+            if known is None or (one.made and not known.made):
+                found[one.program] = one
+    return list(found.values())
+
+
+def _in_text(where: str, text: str) -> Iterator[Generated]:
+    excerpt = " ".join(text[: 4 * EXCERPT].split())[:EXCERPT]
+    if where in NAMING and (named := NAMES.match(text)):
+        yield Generated(named[1], where, excerpt)
+    told = text if len(text) <= 2 * NEAR_AN_END else text[:NEAR_AN_END] + text[-NEAR_AN_END:]
+    if STEPS.search(told):
+        model = MODEL.search(told)
+        name = "Stable Diffusion web UI (AUTOMATIC1111)"
+        yield Generated(name, where, excerpt, model=model[1].strip() if model else "")
+    if where in INVOKE or (where == "Dream" and DREAM.match(text[:2000])):
+        yield Generated("InvokeAI", where, excerpt)
+    if where == "Title" and text.strip() == "AI generated image":
+        yield Generated("NovelAI", where, excerpt)
+    if JOB_ID.search(text):
+        yield Generated("Midjourney", where, excerpt)
+    yield from _in_json(where, text, excerpt)
+
+
+def _in_json(where: str, text: str, excerpt: str) -> Iterator[Generated]:
+    """Settings that are written as JSON: whole workflows, or one flat table."""
+    text = WORKFLOW_NAME.sub("", text, count=1)
+    if not text.lstrip().startswith("{"):
+        return
+    try:
+        said = json.loads(text.rstrip("\x00 \n"))
+    except (ValueError, RecursionError):
+        return
+    if not isinstance(said, dict):
+        return
+    if nodes := list(_nodes(said)):
+        made = any("sampler" in node.lower() for node in nodes)
+        yield Generated("ComfyUI", where, excerpt, made=made)
+    elif isinstance(said.get("sui_image_params"), dict):
+        yield Generated("SwarmUI", where, excerpt)
+    elif "prompt" in said and "seed" in said and said.keys() & _HOW:
+        yield Generated(
+            "a picture generator", where, excerpt, model=str(said.get("model", ""))[:80]
+        )
+
+
+_HOW = {"steps", "sampler", "num_inference_steps", "guidance_scale", "cfg_scale", "scale"}
+
+
+def _nodes(said: Mapping[str, Any]) -> Iterator[str]:
+    """The kinds of a ComfyUI workflow's nodes, in either of the two forms it is written in."""
+    nodes = said.get("nodes")
+    if isinstance(nodes, list):
+        for node in nodes:
+            if isinstance(node, dict) and isinstance(node.get("type"), str) and "inputs" in node:
+                yield node["type"]
+        return
+    for node in said.values():
+        if isinstance(node, dict) and isinstance(node.get("class_type"), str):
+            yield node["class_type"]

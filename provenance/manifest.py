@@ -1,0 +1,149 @@
+"""What a C2PA manifest store comes down to: who signed, does it hold, where the picture is from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from provenance.sources import is_generated, is_partly, word_of
+
+Table = Mapping[str, Any]
+
+MAX_DEPTH = 8
+"""Manifests of earlier states that are followed back."""
+MAX_ACTIONS = 20
+MAX_WORDS = 120
+TRUST = frozenset({"signingCredential.untrusted"})
+EXPIRED = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
+NOT_INTACT = (
+    ".mismatch",
+    ".missing",
+    "hashedURI",
+    "dataHash",
+    "bmffHash",
+    "boxesHash",
+    ".malformed",
+)
+
+
+def sum_up(store: Table) -> dict[str, Any]:
+    """Put a manifest store, as the C2PA library reports it, into a few words.
+
+    Raises
+    ------
+    KeyError, TypeError, AttributeError, ValueError
+        It is not built like one. This runs where that does no harm.
+
+    Returns
+    -------
+    dict
+        `status` (`valid`, `untrusted_issuer`, `expired`, `tampered` or `invalid`), `source_type`
+        (the last word of the digital source type of what the picture began as, or ""),
+        `partly` (whether parts of it come from a generative model), `generator`, `issuer`,
+        `signed_at`, `actions`, `failures`.
+    """
+    manifests: Table = store["manifests"]
+    active: Table = manifests[store["active_manifest"]]
+    failures = _failures(store)
+    signature: Table = active.get("signature_info") or {}
+    actions = _actions(active)
+    origin, partly = _origin(manifests, active, MAX_DEPTH)
+    return {
+        "status": _status(failures),
+        "source_type": origin,
+        "partly": partly,
+        "generator": _generator(active),
+        "issuer": _short(signature.get("issuer")),
+        "signed_at": _short(signature.get("time")),
+        "actions": [_short(one.get("action")) for one in actions[:MAX_ACTIONS]],
+        "failures": failures[:MAX_ACTIONS],
+    }
+
+
+def _failures(store: Table) -> list[str]:
+    """What is wrong with the newest manifest; an earlier state's faults are judged on their own.
+
+    Identity assertions (cawg) say who the author is, which is not asked here.
+    """
+    results: Table = store["validation_results"]
+    failed: Sequence[Table] = (results.get("activeManifest") or {}).get("failure") or ()
+    return [_short(one["code"]) for one in failed if not str(one["code"]).startswith("cawg.")]
+
+
+def _status(failures: Sequence[str]) -> str:
+    rest = set(failures) - TRUST
+    if rest and rest <= EXPIRED:
+        return "expired"
+    if rest:
+        broken = any(sign in code for code in rest for sign in NOT_INTACT)
+        return "tampered" if broken else "invalid"
+    return "untrusted_issuer" if failures else "valid"
+
+
+def _origin(manifests: Table, manifest: Table, depth: int) -> tuple[str, bool]:
+    """What the picture began as, and whether a generative model has had a hand in it since."""
+    begun, partly = "", False
+    for action in _actions(manifest):
+        word = word_of(action.get("digitalSourceType"))
+        if action.get("action") == "c2pa.created":
+            begun = begun or word
+        elif is_generated(word) or is_partly(word):
+            partly = True
+    begun = begun or next(_declared(manifest), "")
+    for ingredient in manifest.get("ingredients") or ():
+        earlier = _intact(manifests, ingredient)
+        if earlier is None or depth == 0:
+            continue
+        word, mixed = _origin(manifests, earlier, depth - 1)
+        if not begun and _is_parent(manifest, ingredient):
+            begun, partly = word, partly or mixed
+        elif ingredient.get("relationship") != "inputTo":
+            partly = partly or mixed or is_generated(word) or is_partly(word)
+    return begun, partly or is_partly(begun)
+
+
+def _intact(manifests: Table, ingredient: Table) -> Table | None:
+    """The manifest of an earlier state, unless it does not hold."""
+    faults = ingredient.get("validation_status") or ()
+    if any(fault["code"] not in TRUST | EXPIRED for fault in faults):
+        return None
+    earlier: Table | None = manifests.get(ingredient.get("active_manifest", ""))
+    return earlier
+
+
+def _is_parent(manifest: Table, ingredient: Table) -> bool:
+    """Whether the picture is this one, changed; Photoshop says so only by having opened it."""
+    if ingredient.get("relationship") == "parentOf":
+        return True
+    for action in _actions(manifest):
+        told = (action.get("parameters") or {}).get("instanceId") or action.get("instanceId")
+        if action.get("action") == "c2pa.opened" and told:
+            return bool(told == ingredient.get("instance_id"))
+    return False
+
+
+def _actions(manifest: Table) -> list[Table]:
+    found: list[Table] = []
+    for assertion in manifest.get("assertions") or ():
+        if str(assertion["label"]).startswith("c2pa.actions"):
+            found.extend(assertion["data"].get("actions") or ())
+    return found
+
+
+def _declared(manifest: Table) -> Iterator[str]:
+    """The source type where it is said as plain metadata (IPTC), not as an action."""
+    for assertion in manifest.get("assertions") or ():
+        data = assertion.get("data")
+        for key, value in data.items() if isinstance(data, dict) else ():
+            if key.lower().endswith("digitalsourcetype") and isinstance(value, str):
+                yield word_of(value)
+
+
+def _generator(manifest: Table) -> str:
+    told = manifest.get("claim_generator_info")
+    first: Table = told[0] if told else {}
+    return _short(first.get("name") or manifest.get("claim_generator"))
+
+
+def _short(said: object) -> str:
+    return str(said)[:MAX_WORDS] if said else ""

@@ -1,0 +1,71 @@
+"""What a picture's own file says against the label that it is offered under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config import Settings
+from domain import TaskKind
+from scraper.ingest import Request, ingest_folder
+from scraper.intake import Intake, Offer, Outcome, ingest_picture
+from storage import Store
+from tests.provenance.files import A1111, jpeg, png, signed
+
+
+@dataclass(frozen=True)
+class Opened:
+    settings: Settings
+    store: Store
+
+
+@pytest.fixture
+def opened(settings: Settings, store: Store) -> Opened:
+    return Opened(settings, store)
+
+
+@pytest.mark.parametrize(
+    "generated", [png({"parameters": A1111}), signed("trainedAlgorithmicMedia")]
+)
+def test_a_generated_picture_is_not_taken_as_real(opened: Opened, generated: bytes) -> None:
+    as_real = ingest_picture(opened, generated, "authenticity", Offer("real", "web"))
+    assert as_real == (Outcome.CONTRADICTED, None)
+    outcome, sample = ingest_picture(opened, generated, "authenticity", Offer("ai", "web"))
+    assert outcome is Outcome.KEPT and sample is not None
+
+
+def test_a_folder_tells_what_the_file_says(opened: Opened, tmp_path: Path) -> None:
+    folder = tmp_path / "set" / "real"
+    folder.mkdir(parents=True)
+    (folder / "1.png").write_bytes(png({"parameters": A1111}))
+    (folder / "2.jpg").write_bytes(jpeg(seed=2))
+    summary = ingest_folder(opened, Request(tmp_path / "set"))
+    assert (summary.kept, summary.contradicted) == (1, 1)
+    (aside,) = opened.store.samples.quarantined("authenticity")
+    assert (aside.reason, aside.name, aside.source) == ("evidence", "real/1.png", "set")
+    assert "AUTOMATIC1111" in aside.message and "real" in aside.message
+    assert [refused.reason for refused in summary.refused] == ["evidence"]
+
+
+def test_what_is_put_aside_founds_no_family_and_holds_no_label(opened: Opened) -> None:
+    intake = Intake(opened, opened.store.tasks.get("authenticity"))
+    read = intake.read(png({"parameters": A1111}))
+    first = intake.take([(read, Offer("real", "web")), (read, Offer("ai", "web"))])
+    assert [outcome for outcome, _ in first] == [Outcome.CONTRADICTED, Outcome.KEPT]
+    assert intake.objection(read, "real")[0] == "contradiction"  # it is stored as ai by now
+
+
+def test_a_task_may_call_it_otherwise(opened: Opened) -> None:
+    opened.store.tasks.create("fakes", TaskKind.AUTHENTICITY, ("fake", "photo"), open=True)
+    opened.store.tasks.link("fakes", "photo", "real")
+    data = png({"parameters": A1111})
+    assert ingest_picture(opened, data, "fakes", Offer("photo", "web"))[0] is Outcome.CONTRADICTED
+    assert ingest_picture(opened, data, "fakes", Offer("fake", "web"))[0] is Outcome.KEPT
+
+
+def test_other_tasks_do_not_ask_where_a_picture_is_from(opened: Opened) -> None:
+    opened.store.tasks.create("pets", TaskKind.PHOTO, ("cat", "real"), open=True)
+    data = png({"parameters": A1111})
+    assert ingest_picture(opened, data, "pets", Offer("real", "web"))[0] is Outcome.KEPT
