@@ -10,8 +10,10 @@ from storage.blobs import Blobs
 from storage.clocks import Clocks
 from storage.corrections import Corrections
 from storage.crawls import Crawls
+from storage.deliveries import Deliveries
 from storage.erasure import erase
 from storage.file_facts import FileFacts
+from storage.follow_ups import Changes, Measurements
 from storage.jobs import Jobs
 from storage.nights import Nights
 from storage.overrides import Overrides
@@ -47,6 +49,9 @@ class Store:
     clocks: Clocks
     crawls: Crawls
     file_facts: FileFacts
+    changes: Changes
+    measurements: Measurements
+    deliveries: Deliveries
     overrides: Overrides
     blobs: Blobs
 
@@ -104,6 +109,9 @@ def open_store(settings: Settings) -> Store:
         clocks=Clocks(database),
         crawls=Crawls(database),
         file_facts=FileFacts(database),
+        changes=Changes(database),
+        measurements=Measurements(database),
+        deliveries=Deliveries(database),
         overrides=Overrides(database),
         blobs=Blobs(settings.data_dir / "pictures"),
     )
