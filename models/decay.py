@@ -10,19 +10,17 @@ which only hard labels came is no decay. Both sides are uncertain, and so is the
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from statistics import NormalDist
 from typing import Protocol
 
 from domain import UNSURE, Measurement, ModelVersion, Split, Task, VerdictSource
 from models import Head
 from models.card import ACCUSED
 from models.registry import Registry
+from models.shares import Comparison, Counts, compare, interval, together
 from storage import Store
 
 CORRECTIONS = "corrections"
@@ -35,12 +33,8 @@ MONTHS = 12
 MOST_LABELS = 10
 """Up to so many labels are counted apart: with more, no mix of them moves the whole by much."""
 FEWEST_CORRECTIONS = 20
-LEVEL = 0.95
 BY_LABEL = ":"
-MONTH = re.compile(r"\d{4}-\d{2}")
-
-Counts = Mapping[str, tuple[int, int]]
-"""Of each label: how many pictures, and how many answered rightly."""
+ALL = ""
 
 
 class Wired(Protocol):
@@ -64,7 +58,7 @@ class Reading:
     what
         `corrections`, or a month such as `2026-11`.
     low, high
-        Within which the share it is right on lies, with 95 % confidence (Wilson).
+        Within which the share it is right on lies, with 95 % confidence (Clopper-Pearson).
     expected
         The share right on its held-out pictures when it was trained, for the same mix of labels;
         None where they do not tell.
@@ -139,42 +133,20 @@ def readings(store: Store, task_name: str) -> list[Reading]:
         return []
     sets = _measured(store, task_name, version.id)
     promised = _promised(version, store.tasks.get(task_name))
-    judged = [what for what, counted in sets.items() if _is_judged(what, counted, version)]
-    # so that of all sets together at most 5 % warn of nothing
-    sure = _quantile(len(judged))
+    judged = [what for what, counted in sets.items() if _is_judged(counted, version)]
     found = []
     for what in sorted(sets, key=lambda one: (one == CORRECTIONS, one), reverse=True):
         counted = sets[what]
-        if not counted.n:
-            continue
-        comparison = _compare(counted, promised, sure)
-        fallen = comparison is not None and comparison.at_best < 0 and what in judged
-        found.append(_reading(counted, comparison.expected if comparison else None, fallen))
+        if counted.n:
+            compared = _compared(counted, promised, len(judged))
+            fallen = compared is not None and compared.at_best < 0 and what in judged
+            found.append(_reading(counted, compared.expected if compared else None, fallen))
     return found
 
 
 def warnings(store: Store, task_name: str) -> list[str]:
     """What has fallen, in plain sentences; as `readings`."""
     return [reading.sentence for reading in readings(store, task_name) if reading.fallen]
-
-
-def wilson(right: int, n: int, quantile: float | None = None) -> tuple[float, float]:
-    """Within which a share lies of which `right` of `n` were seen; (0, 1) when nothing was.
-
-    References
-    ----------
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
-    Journal of the American Statistical Association 22 (1927).
-    """
-    if not n:
-        return 0.0, 1.0
-    z = _quantile(1) if quantile is None else quantile
-    share, weight = right / n, 1 + z * z / n
-    middle = (share + z * z / (2 * n)) / weight
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / weight
-    low = 0.0 if not right else middle - reach
-    high = 1.0 if right == n else middle + reach
-    return low, high
 
 
 # --- what is counted ---
@@ -232,7 +204,7 @@ def _count(task: Task, pairs: Sequence[tuple[str, str]], labels: frozenset[str])
 
 def _rows(what: str, counts: Counts, labels: frozenset[str]) -> Iterator[tuple[str, int, int]]:
     """A set as it is kept: the whole, and each label where they are few."""
-    yield what, sum(n for n, _ in counts.values()), sum(right for _, right in counts.values())
+    yield what, *together(counts)
     if len(labels) <= MOST_LABELS:
         for label in sorted(labels):
             yield f"{what}{BY_LABEL}{label}", *counts.get(label, (0, 0))
@@ -266,15 +238,14 @@ def _measured(store: Store, task_name: str, version_id: str) -> dict[str, _Count
     }
 
 
-def _is_judged(what: str, counted: _Counted, version: ModelVersion) -> bool:
+def _is_judged(counted: _Counted, version: ModelVersion) -> bool:
     """Whether a set can show decay: of pictures that came when the version was there already.
 
     An earlier month is a part of what its held-out figure is the mean of, harder or easier.
     """
-    if what == CORRECTIONS:
+    if counted.what == CORRECTIONS:
         return counted.n >= FEWEST_CORRECTIONS
-    trained = version.created_at.astimezone(UTC)
-    return counted.n > 0 and MONTH.fullmatch(what) is not None and what >= f"{trained:%Y-%m}"
+    return counted.n > 0 and counted.what >= f"{version.created_at.astimezone(UTC):%Y-%m}"
 
 
 def _promised(version: ModelVersion, task: Task) -> Counts:
@@ -289,52 +260,15 @@ def _promised(version: ModelVersion, task: Task) -> Counts:
     return {label: one for label, one in counts.items() if one[0]}
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """A set against the card. `at_best`: by how much it may still do better, at the most."""
-
-    expected: float
-    at_best: float
-
-
-def _compare(counted: _Counted, promised: Counts, quantile: float) -> _Comparison | None:
-    """Compare with what the card's figures come to for the same mix of labels.
-
-    Both sides' intervals are put together as the errors of a sum are.
-
-    References
-    ----------
-    R. G. Newcombe, "Interval estimation for the difference between independent proportions",
-    Statistics in Medicine 17 (1998). G. Y. Zou, A. Donner, "Construction of confidence limits
-    about effect measures: a general approach", Statistics in Medicine 27 (2008).
-    """
-    parts, right, n = counted.by_label, counted.right, counted.n
-    if parts:  # those labels alone of which the card tells
-        told = {label: one for label, one in parts.items() if label in promised}
-        n, right = (sum(column) for column in zip(*told.values(), strict=True)) if told else (0, 0)
-        weights = {label: of / n for label, (of, _) in told.items()}
-    else:
-        total = sum(of for of, _ in promised.values())
-        weights = {label: of / total for label, (of, _) in promised.items()}
-    if not n or not weights:
-        return None
-    expected = below = 0.0
-    for label, weight in weights.items():
-        of, had = promised[label]
-        expected += weight * had / of
-        below += (weight * (had / of - wilson(had, of, quantile)[0])) ** 2
-    share = right / n
-    above = wilson(right, n, quantile)[1] - share
-    return _Comparison(expected, share - expected + math.sqrt(above * above + below))
-
-
-def _quantile(sets: int) -> float:
-    """Standard deviations either side that hold of so many sets at once with 95 %."""
-    return NormalDist().inv_cdf(1 - (1 - LEVEL) / 2 / max(sets, 1))
+def _compared(counted: _Counted, promised: Counts, sets: int) -> Comparison | None:
+    """With what the card promises for the same mix of labels, or as a whole where they are many."""
+    if counted.by_label:
+        return compare(counted.by_label, promised, sets)
+    return compare({ALL: (counted.n, counted.right)}, {ALL: together(promised)}, sets)
 
 
 def _reading(counted: _Counted, expected: float | None, fallen: bool) -> Reading:
-    low, high = wilson(counted.right, counted.n)
+    low, high = interval(counted.right, counted.n)
     return Reading(
         what=counted.what,
         at=counted.at,
