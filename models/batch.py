@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from domain import NotEnoughData
 from models.calibration import Chances, assemble, calibrate, choose_method, cross_fitted
+from models.dealt import Dealt
 from models.examples import Examples
 from models.folds import Fold, family_folds
 from models.grid import candidates
@@ -40,6 +41,7 @@ class Search:
     tried: list[Tried]
     skipped: dict[str, str]
     seconds: float
+    dealt: Dealt | None = None
 
     def out_of_fold(self) -> Chances:
         """(n, k) probabilities; neither classifier nor calibration saw the row."""
@@ -163,14 +165,16 @@ def search(
     if progress is not None:
         progress(len(todo), len(todo), "")
     seconds = clock() - started
-    return Search(examples, folds, winner, method, race.tried, race.skipped, seconds)
+    return Search(
+        examples, folds, winner, method, race.tried, race.skipped, seconds, dealt=race.dealt
+    )
 
 
 def fit(found: Search) -> BatchHead:
     """The winner fitted on all training rows, with the calibration of its out-of-fold scores."""
-    examples = found.examples
-    pipeline = found.winner.candidate.pipeline(found.winner.setting, len(examples))
+    examples, winner = found.examples, found.winner
+    dealt = found.dealt or Dealt.of(examples.vectors, examples.codes, found.folds)
     with solving():
-        pipeline.fit(examples.vectors, examples.labels)
+        pipeline = winner.candidate.fitted(winner.setting, dealt, examples.classes)
         calibrated = found.calibration()
     return BatchHead(assemble(pipeline, calibrated, examples.vectors.shape[1]))

@@ -18,6 +18,8 @@ Chances = NDArray[np.float64]
 SIGMOID, ISOTONIC, TEMPERATURE = "sigmoid", "isotonic", "temperature"
 ISOTONIC_ROWS = 1_000
 """Rows of each label from which isotonic regression is stable enough to be a choice."""
+NEWTON_STEPS, CLOSE = 50, 1e-9
+"""Steps at most, and one so small that it is the last."""
 FLOOR = 1e-6
 """Least probability the log loss reckons with: a forest gives exact zeros."""
 
@@ -65,6 +67,68 @@ def calibrate(scores: Scores, codes: Rows, classes: Sequence[str], method: str) 
         # the classifier is fitted already: weights are for the calibration alone, as warned
         warnings.filterwarnings("ignore", "Since FrozenEstimator", UserWarning)
         return calibrated.fit(scores, labels[codes], sample_weight=weights)
+
+
+def said(
+    known: Scores, codes: Rows, classes: Sequence[str], method: str, scores: Scores
+) -> Chances:
+    """(n, k) probabilities of rows by a calibration on others.
+
+    It is what `calibrate(known, codes, classes, method).predict_proba(scores)` would say, for
+    two labels in a tenth of the time: a search asks hundreds of times. A test holds them equal.
+    """
+    if len(classes) != 2 or method not in (SIGMOID, ISOTONIC):
+        return np.asarray(calibrate(known, codes, classes, method).predict_proba(scores))
+    second = _sigmoid(known, codes, scores) if method == SIGMOID else _steps(known, codes, scores)
+    return np.column_stack([1 - second, second])
+
+
+def _sigmoid(known: Scores, codes: Rows, scores: Scores) -> NDArray[np.float64]:
+    """(n,) chances of the second label by Platt's sigmoid, found by Newton's method.
+
+    References
+    ----------
+    H.-T. Lin, C.-J. Lin, R. Weng, "A note on Platt's probabilistic outputs for support vector
+    machines", Machine Learning 68 (2007).
+    """
+    from scipy.special import expit
+
+    weights = balanced_weights(codes)
+    each = np.bincount(codes, weights, minlength=2)
+    goals = np.where(codes == 1, (each[1] + 1) / (each[1] + 2), 1 / (each[0] + 2))
+    middle, spread = known.mean(), max(float(known.std()), 1e-12)
+    columns = np.column_stack([(known[:, 0] - middle) / spread, np.ones(len(known))])
+    line = np.array([0.0, np.log((each[1] + 1) / (each[0] + 1))])
+    loss = _cross_entropy(columns @ line, goals, weights)
+    for _ in range(NEWTON_STEPS):
+        chances = expit(columns @ line)
+        slope = columns.T @ (weights * (chances - goals))
+        curve = columns.T @ (columns * (weights * chances * (1 - chances))[:, None])
+        curve.flat[::3] += 1e-12 * len(known)
+        step = np.linalg.solve(curve, slope)
+        while (after := _cross_entropy(columns @ (line - step), goals, weights)) > loss:
+            step = step / 2
+            if np.abs(step).max() < CLOSE:
+                break
+        line, loss = line - step, after
+        if np.abs(step).max() < CLOSE:
+            break
+    return np.asarray(expit((scores[:, 0] - middle) / spread * line[0] + line[1]))
+
+
+def _cross_entropy(
+    logits: NDArray[np.float64], goals: NDArray[np.float64], weights: NDArray[np.float64]
+) -> float:
+    return float(weights @ (np.logaddexp(0, logits) - goals * logits))
+
+
+def _steps(known: Scores, codes: Rows, scores: Scores) -> NDArray[np.float64]:
+    """(n,) chances of the second label by isotonic regression."""
+    from sklearn.isotonic import IsotonicRegression
+
+    rows, truth, weights = _with_mistakes(known, codes, balanced_weights(codes))
+    steps = IsotonicRegression(out_of_bounds="clip")
+    return np.asarray(steps.fit(rows[:, 0], truth, weights).predict(scores[:, 0]), np.float64)
 
 
 def _with_mistakes(
@@ -139,8 +203,7 @@ def cross_fitted(
     """(n, k) probabilities of each row by a calibration that saw only the other folds."""
     chances = np.empty((len(codes), len(classes)))
     for train, test in folds:
-        calibrated = calibrate(scores[train], codes[train], classes, method)
-        chances[test] = calibrated.predict_proba(scores[test])
+        chances[test] = said(scores[train], codes[train], classes, method, scores[test])
     return chances
 
 

@@ -1,17 +1,17 @@
-"""The kinds of classifier that are searched: which settings, how scored on a fold, how built."""
+"""The kinds of classifier that are searched: how scored on folds, how built; linear ones, trees."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, ClassVar
 
 import numpy as np
 
-from models.closed_form import Scores, Vectors, landmark_maps, ridge_path, squared_distances
+from models import ready
+from models.closed_form import Scores, Vectors, ridge_across, ridge_path
+from models.dealt import Dealt
 from models.examples import Rows
 
 Setting = Mapping[str, Any]
@@ -19,6 +19,8 @@ Setting = Mapping[str, Any]
 FAMILIES = ("logistic_regression", "svm", "random_forest")
 STANDARD, RAW = "standard", "none"
 SEED = 0
+SHARED_ROWS = 1_000
+"""Rows from which folds share their products; of fewer each fold makes its own as fast."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,25 @@ class Candidate(ABC):
         for setting in self.settings:
             yield raw_scores(self.model(setting).fit(train, codes), test)
 
+    def shares(self, dealt: Dealt) -> bool:
+        """Whether all folds are had at once from sums that they share."""
+        return False
+
+    def across(self, dealt: Dealt) -> Iterator[Scores]:
+        """All folds at once, with each setting in turn, where the candidate `shares` them.
+
+        Yields
+        ------
+        NDArray[np.float64]
+            (n, 1) or (n, k), each row scored by a fit on the folds it is not in.
+        """
+        raise NotImplementedError
+
+    def fitted(self, setting: Setting, dealt: Dealt, classes: Sequence[str]) -> Any:
+        """The scikit-learn pipeline fitted on all rows, whose labels are these by their codes."""
+        labels = np.asarray(classes)[dealt.codes]
+        return self.pipeline(setting, len(dealt)).fit(dealt.vectors, labels)
+
 
 def raw_scores(estimator: Any, vectors: Vectors) -> Scores:
     """Uncalibrated scores as calibration takes them.
@@ -130,6 +151,34 @@ class Ridge(Candidate):
     def _scores(self, train: Vectors, codes: Rows, test: Vectors) -> Iterator[Scores]:
         yield from ridge_path(train, codes, test, [s["alpha"] for s in self.settings])
 
+    def shares(self, dealt: Dealt) -> bool:
+        """With rows enough that columns are fewer."""
+        return bool(len(dealt) >= max(SHARED_ROWS, 2 * dealt.vectors.shape[1]))
+
+    def across(self, dealt: Dealt) -> Iterator[Scores]:
+        """All folds and settings from one product of the rows."""
+        alphas = [setting["alpha"] for setting in self.settings]
+        yield from ridge_across(dealt, alphas, standard=self.scaling == STANDARD)
+
+    def fitted(self, setting: Setting, dealt: Dealt, classes: Sequence[str]) -> Any:
+        """From the product that the folds shared, if they did."""
+        if not self.shares(dealt):
+            return super().fitted(setting, dealt, classes)
+        equations = dealt.linear.equations(None)
+        scaled = self.scaling == STANDARD
+        asked = equations.standardised() if scaled else equations
+        coefficients = asked.solve(setting["alpha"])
+        # the pipeline takes rows as they come, the equations are of rows less the centre
+        ahead = equations.plain / equations.spread if scaled else -dealt.centre
+        behind = equations.mean / equations.spread if scaled else equations.mean
+        intercept = equations.offset + (ahead - behind) @ coefficients
+        pipeline = self.pipeline(setting, len(dealt))
+        if scaled:
+            mean = dealt.centre + equations.plain
+            ready.scaler(pipeline["scale"], mean, equations.spread, len(dealt))
+        ready.ridge(pipeline["classify"], coefficients, intercept, classes)
+        return pipeline
+
 
 @dataclass(frozen=True)
 class Logistic(Candidate):
@@ -163,64 +212,6 @@ class LinearSvm(Candidate):
         from sklearn.svm import LinearSVC
 
         return LinearSVC(C=setting["C"], class_weight="balanced", random_state=SEED)
-
-
-@dataclass(frozen=True)
-class NystroemSvm(Candidate):
-    """Least-squares SVM with an RBF kernel through landmarks; exact when each row is one."""
-
-    family = "svm"
-    kind = "RBF least-squares SVM"
-
-    def model(self, setting: Setting) -> Any:
-        """Nystroem's map, then a RidgeClassifier."""
-        from sklearn.kernel_approximation import Nystroem
-        from sklearn.linear_model import RidgeClassifier
-        from sklearn.pipeline import Pipeline
-
-        mapping = Nystroem(
-            gamma=setting["gamma"], n_components=setting["landmarks"], random_state=SEED
-        )
-        ridge = RidgeClassifier(alpha=setting["alpha"], class_weight="balanced")
-        return Pipeline([("landmarks", mapping), ("ridge", ridge)])
-
-    def fitting(self, setting: Setting, rows: int) -> Setting:
-        """No more landmarks than rows."""
-        return {**setting, "landmarks": min(setting["landmarks"], rows)}
-
-    def _scores(self, train: Vectors, codes: Rows, test: Vectors) -> Iterator[Scores]:
-        # the landmarks that Nystroem itself would choose
-        order = np.random.RandomState(SEED).permutation(len(train))
-        chosen = train[order[: self.settings[0]["landmarks"]]]
-        among = squared_distances(chosen.astype(np.float64), chosen.astype(np.float64))
-        near, ahead = squared_distances(train, chosen), squared_distances(test, chosen)
-        for gamma, same in groupby(self.settings, itemgetter("gamma")):
-            maps = landmark_maps(among, near, ahead, gamma)
-            yield from ridge_path(maps[0], codes, maps[1], [setting["alpha"] for setting in same])
-
-
-@dataclass(frozen=True)
-class RbfSvm(Candidate):
-    """Support vectors with an RBF kernel, for few rows: the kernel grows with their square."""
-
-    family = "svm"
-    kind = "RBF SVM"
-    growth = 2.2
-
-    def model(self, setting: Setting) -> Any:
-        """An SVC."""
-        from sklearn.svm import SVC
-
-        return SVC(C=setting["C"], gamma=setting["gamma"], class_weight="balanced")
-
-    def _scores(self, train: Vectors, codes: Rows, test: Vectors) -> Iterator[Scores]:
-        # libsvm computes kernels far slower than BLAS does, and again for each setting
-        apart, ahead = squared_distances(train, train), squared_distances(test, train)
-        for gamma, same in groupby(self.settings, itemgetter("gamma")):
-            kernel, onto = np.exp(-gamma * apart), np.exp(-gamma * ahead)
-            for setting in same:
-                model = self.model(setting).set_params(kernel="precomputed")
-                yield raw_scores(model.fit(kernel, codes), onto)
 
 
 @dataclass(frozen=True)

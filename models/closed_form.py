@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.dealt import Dealt, Features
 from models.examples import Rows, balanced_weights
+from models.moments import Equations
 
 Real = TypeVar("Real", np.float32, np.float64)
 Vectors = NDArray[np.float32]
 Scores = NDArray[np.float64]
 
+KEPT_BYTES = 2**29
+"""Distances from landmarks up to this size are kept, not reckoned again for each width."""
 JITTER = 1e-6
 """Added to a kernel's diagonal of ones: rows that are alike make it singular."""
 
@@ -47,6 +52,141 @@ def ridge_path(train: Vectors, codes: Rows, test: Vectors, alphas: list[float]) 
         shifted = gram.copy()
         shifted.flat[:: len(gram) + 1] += alpha
         yield onto @ solve(shifted, right, assume_a="pos", overwrite_a=True) + offset
+
+
+def ridge_across(dealt: Dealt, alphas: Sequence[float], *, standard: bool) -> Iterator[Scores]:
+    """(n, t) scores for each alpha, every row's by a fit on the folds it is not in.
+
+    What `ridge_path` would give fold by fold, from one product of all rows.
+    """
+
+    def solved(fold: int) -> Solved:
+        equations = dealt.linear.equations(fold)
+        scale = equations.spread[:, None] if standard else 1.0
+        asked = equations.standardised() if standard else equations
+        coefficients = np.hstack([asked.solve(alpha) / scale for alpha in alphas])
+        offset = np.tile(equations.offset, len(alphas)) - equations.mean @ coefficients
+        return Solved(coefficients, offset)
+
+    yield from _scored(dealt, dealt.centred, solved, len(alphas))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """Coefficients (m, t) and offsets (t,) of columns as they come."""
+
+    coefficients: Scores
+    offset: Scores
+
+
+def _scored(
+    dealt: Dealt, features: Features, solved: Callable[[int], Solved], settings: int
+) -> Iterator[Scores]:
+    each = dealt.each(solved)
+    scores = dealt.scores(features, [s.coefficients for s in each], [s.offset for s in each])
+    yield from np.split(scores, settings, axis=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """Rows whose kernels describe all others.
+
+    A fold's fit has only landmarks from the other folds: at a landmark itself a fit swings more
+    than at rows that are new, so scores there would tell nothing of new rows.
+
+    Attributes
+    ----------
+    rows
+        (m,) which they are.
+    chosen
+        (m, dim) float32, after scaling.
+    centre, scale
+        (dim,) float32: rows less the centre, over the scale.
+    """
+
+    dealt: Dealt
+    rows: Rows
+    chosen: Vectors
+    centre: Vectors
+    scale: Vectors
+
+    @classmethod
+    def among(cls, dealt: Dealt, rows: Rows, *, standard: bool) -> Landmarks:
+        """These rows."""
+        centre, scale = dealt.centre, np.ones(dealt.vectors.shape[1], np.float32)
+        if standard:
+            scale = dealt.linear.equations(None).spread.astype(np.float32)
+        return cls(dealt, rows, (dealt.vectors[rows] - centre) / scale, centre, scale)
+
+    def apart(self, rows: Rows) -> Vectors:
+        """(b, m) squared distances of rows from landmarks."""
+        return squared_distances((self.dealt.vectors[rows] - self.centre) / self.scale, self.chosen)
+
+    def distances(self) -> Callable[[Rows], Vectors]:
+        """The same; they are kept where there is room."""
+        shape = len(self.dealt), len(self.chosen)
+        if 4 * shape[0] * shape[1] > KEPT_BYTES:
+            return self.apart
+        kept = np.empty(shape, np.float32)
+
+        def fill(rows: Rows) -> None:
+            kept[rows] = self.apart(rows)
+
+        self.dealt.in_blocks(fill)
+        return lambda rows: np.asarray(kept[rows])
+
+    def across(
+        self, gamma: float, alphas: Sequence[float], apart: Callable[[Rows], Vectors]
+    ) -> Iterator[Scores]:
+        """(n, t) scores for each alpha, every row's by a fit on the folds it is not in."""
+        features = kernels(apart, gamma)
+        moments, own = self.dealt.moments(features), self._own(gamma)
+        folds = self.dealt.fold_of[self.rows]
+
+        def solved(fold: int) -> Solved:
+            among = np.flatnonzero(folds != fold)
+            part = _by_landmarks(
+                moments.equations(fold).among(among), own[np.ix_(among, among)], alphas
+            )
+            coefficients = np.zeros((len(folds), part.coefficients.shape[1]))
+            coefficients[among] = part.coefficients
+            return Solved(coefficients, part.offset)
+
+        yield from _scored(self.dealt, features, solved, len(alphas))
+
+    def whole(self, gamma: float, alpha: float) -> Solved:
+        """By all rows and landmarks."""
+        moments = self.dealt.moments(kernels(self.apart, gamma))
+        return _by_landmarks(moments.equations(None), self._own(gamma), [alpha])
+
+    def _own(self, gamma: float) -> Scores:
+        """(m, m) kernel of the landmarks, made regular; in float64, or it has no root."""
+        exact = self.chosen.astype(np.float64)
+        kernel = np.exp(-gamma * squared_distances(exact, exact))
+        kernel.flat[:: len(kernel) + 1] += JITTER
+        return np.asarray(kernel)
+
+
+def kernels(apart: Callable[[Rows], Vectors], gamma: float) -> Features:
+    """Makes (b, m) kernels of rows; float64, or their equations have no root."""
+
+    def features(rows: Rows) -> Scores:
+        return np.asarray(np.exp(np.float32(-gamma) * apart(rows)), np.float64)
+
+    return features
+
+
+def _by_landmarks(equations: Equations, own: Scores, alphas: Sequence[float]) -> Solved:
+    """Nystroem's map, then ridge regression; the map is put into the coefficients."""
+    from scipy.linalg import cholesky, solve_triangular
+
+    root = cholesky(own, lower=True, check_finite=False)
+    mapped = equations.mapped(root)
+    solved = np.hstack([mapped.solve(alpha) for alpha in alphas])
+    coefficients = solve_triangular(root, solved, lower=True, trans="T", check_finite=False)
+    return Solved(
+        coefficients, np.tile(equations.offset, len(alphas)) - equations.mean @ coefficients
+    )
 
 
 def landmark_maps(

@@ -13,12 +13,11 @@ from models.candidates import (
     Forest,
     LinearSvm,
     Logistic,
-    NystroemSvm,
-    RbfSvm,
     Ridge,
     Setting,
 )
 from models.closed_form import squared_distances
+from models.kernel_candidates import NystroemSvm, RbfSvm
 
 EXACT_RBF_ROWS = 4_000
 """Rows up to which the exact RBF kernel is held, 128 MB as float64."""

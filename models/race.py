@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.calibration import balanced_log_loss, calibrate, default_method, log_losses
+from models.calibration import balanced_log_loss, default_method, log_losses, said
 from models.candidates import Candidate, Setting
 from models.closed_form import Scores
+from models.dealt import Dealt
 from models.examples import Examples, Rows, balanced_weights
 from models.folds import Fold
 
@@ -57,6 +58,11 @@ class _Outcome:
     scores: Scores
     seconds: float = 0.0
     folds: int = 0
+    fold_seconds: float | None = None
+
+    def seconds_of_a_fold(self) -> float:
+        """What fitting the setting alone on one fold takes."""
+        return self.seconds / self.folds if self.fold_seconds is None else self.fold_seconds
 
 
 @dataclass(slots=True)
@@ -80,9 +86,12 @@ class Race:
     skipped: dict[str, str] = field(default_factory=dict)
     leader: Leader | None = None
     codes: Rows = field(init=False)
+    classes: tuple[str, ...] = field(init=False)
+    dealt: Dealt = field(init=False)
 
     def __post_init__(self) -> None:
-        self.codes = self.examples.codes
+        self.codes, self.classes = self.examples.codes, self.examples.classes
+        self.dealt = Dealt.of(self.examples.vectors, self.codes, self.folds, self.jobs)
 
     def run(self, candidate: Candidate) -> None:
         """Score a candidate's settings, unless time or its first folds speak against it."""
@@ -99,6 +108,10 @@ class Race:
                 self.skipped[candidate.name] = _too_long(expected, left)
                 return
         outcomes: list[_Outcome] = []
+        if candidate.shares(self.dealt):
+            outcomes = self._score_at_once(candidate)
+            self._finish(candidate, outcomes)
+            return
         first = min(len(self.folds), max(2, self.jobs))
         seconds = self._score(candidate, self.folds[:first], outcomes)
         rest = self.folds[first:]
@@ -107,6 +120,10 @@ class Race:
             self.skipped[candidate.name] = reason
         else:
             self._score(candidate, rest, outcomes)
+        self._finish(candidate, outcomes)
+
+    def _finish(self, candidate: Candidate, outcomes: Sequence[_Outcome]) -> None:
+        """Keep the figures of what was scored, and say what was not."""
         for setting, outcome in zip(candidate.settings, outcomes, strict=False):
             self._record(candidate, setting, outcome)
         if len(outcomes) < len(candidate.settings):
@@ -167,6 +184,23 @@ class Race:
                 outcome.folds += 1
         return self.clock() - started
 
+    def _score_at_once(self, candidate: Candidate) -> list[_Outcome]:
+        """Every fold's scores, setting by setting until time is up.
+
+        Folds that share all but the solving cost no more together than one fit of the model
+        alone does; so that is what a fold is reckoned to take.
+        """
+        outcomes: list[_Outcome] = []
+        started = self.clock()
+        for scores in candidate.across(self.dealt):
+            outcomes.append(_Outcome(scores, folds=len(self.folds)))
+            if self.leader is not None and self.clock() > self.deadline:
+                break
+        taken = self.clock() - started
+        for outcome in outcomes:
+            outcome.seconds, outcome.fold_seconds = taken / len(outcomes), taken
+        return outcomes
+
     def _reason_to_stop(
         self, outcomes: Sequence[_Outcome], first: int, seconds: float
     ) -> str | None:
@@ -177,7 +211,7 @@ class Race:
         if rest > left:
             return f"{first} folds took {seconds:.1f} s, the rest: {_too_long(rest, left)}"
         rows = np.concatenate([test for _, test in self.folds[:first]])
-        if len(np.unique(self.codes[rows])) < len(self.examples.classes):
+        if len(np.unique(self.codes[rows])) < len(self.classes):
             return None
         best = self._losses(self.leader.scores[rows], rows)
         behind = [self._losses(outcome.scores[rows], rows) - best for outcome in outcomes]
@@ -192,19 +226,19 @@ class Race:
 
     def _losses(self, scores: Scores, rows: Rows) -> NDArray[np.float64]:
         """(n,) log loss of each row after calibration on all of them."""
-        classes, codes = self.examples.classes, self.codes[rows]
-        method = default_method(len(classes))
-        chances = calibrate(scores, codes, classes, method).predict_proba(scores)
+        codes = self.codes[rows]
+        method = default_method(len(self.classes))
+        chances = said(scores, codes, self.classes, method, scores)
         return log_losses(chances, codes)
 
     def _record(self, candidate: Candidate, setting: Setting, outcome: _Outcome) -> None:
         """Keep the figures of a setting, and the setting itself if it leads now."""
         rows = np.flatnonzero(~np.isnan(outcome.scores[:, 0]))
-        scores, codes, classes = outcome.scores[rows], self.codes[rows], self.examples.classes
+        scores, codes, classes = outcome.scores[rows], self.codes[rows], self.classes
         if len(np.unique(codes)) < len(classes):
             return
         method = default_method(len(classes))
-        chances = calibrate(scores, codes, classes, method).predict_proba(scores)
+        chances = said(scores, codes, classes, method, scores)
         right = chances.argmax(axis=1) == codes
         tried = Tried(
             candidate.family,
@@ -219,7 +253,7 @@ class Race:
         complete = outcome.folds == len(self.folds)
         if complete and (self.leader is None or tried.log_loss < self.leader.log_loss):
             self.leader = Leader(
-                candidate, setting, scores, tried.log_loss, outcome.seconds / outcome.folds
+                candidate, setting, scores, tried.log_loss, outcome.seconds_of_a_fold()
             )
 
 

@@ -19,13 +19,12 @@ from models.candidates import (
     Forest,
     LinearSvm,
     Logistic,
-    NystroemSvm,
-    RbfSvm,
     Ridge,
 )
 from models.closed_form import Scores
 from models.examples import Examples
 from models.folds import family_folds
+from models.kernel_candidates import NystroemSvm, RbfSvm
 from models.race import Leader
 from models.registry import Registry, new_version_id
 from tests.models.made import clusters

@@ -14,6 +14,7 @@ from models.calibration import (
     calibrate,
     choose_method,
     cross_fitted,
+    said,
 )
 from models.candidates import Forest, Logistic, Ridge, raw_scores
 from models.folds import family_folds
@@ -147,3 +148,25 @@ def test_log_loss_weighs_labels_alike_and_survives_a_certain_mistake() -> None:
 
     assert loss == pytest.approx((-np.log(0.9) - np.log(0.1)) / 2)
     assert np.isfinite(balanced_log_loss(np.tile([1.0, 0.0], (100, 1)), codes))
+
+
+@pytest.mark.parametrize("method", [SIGMOID, ISOTONIC])
+@pytest.mark.parametrize("shape", ["apart", "mixed", "constant", "huge", "chances"])
+def test_what_is_said_in_passing_is_what_the_calibration_that_is_kept_says(
+    method: str, shape: str
+) -> None:
+    random = np.random.default_rng(0)
+    codes = (np.arange(300) % 4 == 0).astype(np.intp)
+    scores = {
+        "apart": codes * 4.0 + random.normal(0, 0.2, 300),
+        "mixed": codes + random.normal(0, 1, 300),
+        "constant": np.zeros(300),
+        "huge": 1e4 * (codes + random.normal(0, 1, 300)) - 5e5,
+        "chances": np.clip(codes * 0.4 + random.choice([0.0, 0.2, 0.6], 300), 0, 1),
+    }[shape][:, None]
+    asked = np.concatenate([scores[:50], scores[:50] * 1.1 - 0.1])
+
+    quick = said(scores, codes, ("ai", "real"), method, asked)
+
+    kept = calibrate(scores, codes, ("ai", "real"), method).predict_proba(asked)
+    np.testing.assert_allclose(quick, kept, atol=1e-4)

@@ -12,13 +12,12 @@ from models.candidates import (
     Forest,
     LinearSvm,
     Logistic,
-    NystroemSvm,
-    RbfSvm,
     Ridge,
     raw_scores,
 )
 from models.examples import balanced_weights
 from models.grid import EXACT_RBF_LABELS, EXACT_RBF_ROWS, LINEAR_SVM_LABELS, candidates
+from models.kernel_candidates import NystroemSvm, RbfSvm
 from tests.models.made import clusters
 
 THREE = ("a", "b", "c")
