@@ -16,6 +16,8 @@ EQUALISED = "+equal:1"
 """What the id of an embedder ends with where pictures were made alike in form first."""
 RETRAIN = "retrain"
 """The kind of job that a night and `POST /retrain` ask for."""
+RESCORE = "rescore"
+"""The kind of job that follows a promotion or a rollback by hand."""
 
 
 class ExposrError(Exception):
@@ -85,8 +87,8 @@ class FetchRefused(ExposrError):
 
     code = "fetch_refused"
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message, reason=reason)
+    def __init__(self, reason: str, message: str, **detail: Any) -> None:
+        super().__init__(message, reason=reason, **detail)
         self.reason = reason
 
 

@@ -149,7 +149,9 @@ class Visitor:
         )
         answer = self._follow(url, visit, self._settings.fetch_max_redirects, api=api)
         if answer.status not in (200, 304):
-            raise FetchRefused("status", f"The server answered {answer.status}.")
+            raise FetchRefused(
+                "status", f"The server answered {answer.status}.", status=answer.status
+            )
         return answer
 
     def _usual(self, accept: str, etag: str | None, last_modified: str | None) -> dict[str, str]:
@@ -173,6 +175,7 @@ class Visitor:
         self, url: str, visit: _Visit, redirects: int, *, api: bool = False, robots: bool = True
     ) -> Answer:
         """Every hop is a visit of its own: robots.txt, pace and guard are asked again."""
+        self._connections.check(url)
         meant_for = origin(url)
         for _ in range(redirects + 1):
             url = urldefrag(url).url
@@ -181,7 +184,8 @@ class Visitor:
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None:
                 return answer
-            url = urljoin(url, location)
+            url = _joined(url, location)
+            self._connections.check(url)
             if origin(url) != meant_for:
                 visit, api = visit.elsewhere(), False
         raise FetchRefused("redirects", f"More than {redirects} redirects.")
@@ -246,3 +250,10 @@ class Visitor:
                 at_once = self._settings.crawl_connections
                 self._hosts[name] = Host(name, at_once, self._clock, self._patience)
             return self._hosts[name]
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise FetchRefused("url", "The URL that was redirected to cannot be read.") from None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
 from config import Settings
-from domain import FetchRefused, Unavailable
+from domain import FetchRefused
+from scraper.fetch import Answer
 from scraper.folders import PICTURE_SUFFIXES
 from scraper.manners import Visitor
 from scraper.sources.listing import Listed, Page, is_web, unacceptable_query
@@ -36,6 +38,7 @@ class Gallery:
     )
     per_second: ClassVar[float] = 1.0
     pictures_per_second: ClassVar[float] = 2.0
+    newest_first: ClassVar[bool] = False
     key: ClassVar[str] = ""
 
     def check_query(self, query: str) -> None:
@@ -47,15 +50,21 @@ class Gallery:
         self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
     ) -> Iterator[Page]:
         """The page at the address `query`, then what it links to as next on the same host."""
-        url = str((cursor or {}).get("url") or query)
+        state = dict(cursor or {})
+        url = str(state.get("url") or query)
         visited: set[str] = set()
         while url and url not in visited:
             visited.add(url)
             answer = visitor.get(
-                url, per_second=self.per_second, accept="text/html", max_bytes=PAGE_BYTES
+                url,
+                per_second=self.per_second,
+                accept="text/html",
+                max_bytes=PAGE_BYTES,
+                etag=state.pop("etag", None),
+                last_modified=state.pop("last_modified", None),
             )
-            if answer.status != 200:
-                raise Unavailable(f"{url} answered {answer.status}.")
+            if answer.status == HTTPStatus.NOT_MODIFIED:
+                return
             # the bytes, not text: the page itself may say how it is encoded
             soup = BeautifulSoup(answer.data, "html.parser")
             if reserved(soup, settings.user_agent):
@@ -67,7 +76,7 @@ class Gallery:
                 Listed(each, each, answer.url, license="", author="")
                 for each in pictures(soup, base)
             )
-            yield Page(items, {"url": onward} if onward else None)
+            yield Page(items, {"url": onward} if onward else _unless_changed(query, url, answer))
             url = onward
 
     def allows(self, listed: Listed) -> bool:
@@ -76,6 +85,15 @@ class Gallery:
 
     def announce(self, visitor: Visitor, settings: Settings, listed: Listed) -> None:
         """Nobody asks for it."""
+
+
+def _unless_changed(query: str, url: str, answer: Answer) -> Mapping[str, Any] | None:
+    """Where a gallery of a single page is begun again: there, and only if it has changed."""
+    said = {
+        "etag": answer.headers.get("etag"),
+        "last_modified": answer.headers.get("last-modified"),
+    }
+    return {"url": url, **said} if url == query and any(said.values()) else None
 
 
 def reserved(soup: BeautifulSoup, user_agent: str) -> bool:

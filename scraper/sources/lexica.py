@@ -32,6 +32,7 @@ class Lexica(JsonApi):
     )
     address = "https://lexica.art"
     per_second = 0.5
+    newest_first = False
     usual_query = "photograph"
 
     def check_query(self, query: str) -> None:

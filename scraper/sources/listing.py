@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from config import Settings
-from domain import Unacceptable, Unavailable
+from domain import FetchRefused, Unacceptable, Unavailable
 from scraper.fetch import Answer
 from scraper.manners import Visitor
 
@@ -78,6 +78,10 @@ class Source(Protocol):
         """The same for its pictures."""
 
     @property
+    def newest_first(self) -> bool:
+        """Whether what is new stands at the top of its listing."""
+
+    @property
     def key(self) -> str:
         """The setting that must hold a key; empty: none is needed."""
 
@@ -106,6 +110,7 @@ class JsonApi:
     address: ClassVar[str]
     per_second: ClassVar[float]
     pictures_per_second: ClassVar[float] = 4.0
+    newest_first: ClassVar[bool] = True
     key: ClassVar[str] = ""
 
     def check_query(self, query: str) -> None:
@@ -130,9 +135,8 @@ class JsonApi:
         Raises
         ------
         Unavailable
-            It answers with an error or with something else than that.
-        FetchRefused
-            It cannot be reached, or asks to be left alone for longer than we wait.
+            It cannot be reached, asks to be left alone for longer than we wait, answers with an
+            error, or with something else than that.
         """
         url = f"{self.base(settings)}{path}?{urlencode(asked)}"
         for _ in range(1 + ASKED_AGAIN):
@@ -144,23 +148,29 @@ class JsonApi:
         raise Unavailable(f"{self.name} answered with something that is not its API's JSON.")
 
     def get(self, visitor: Visitor, settings: Settings, url: str) -> Answer:
-        """One request to the API; its errors are told in our words."""
-        answer = visitor.get(
-            url,
-            per_second=self.per_second,
-            headers=self.headers(settings),
-            accept="application/json",
-            api=True,
-            max_bytes=API_BYTES,
-        )
-        if answer.status in (401, 403) and self.key:
-            raise Unavailable(
-                f"{self.name} answered {answer.status}: the key in {self.key.upper()} is not "
-                "accepted, or it has no requests left for now."
+        """One request to the API.
+
+        Raises
+        ------
+        Unavailable
+            As `ask`.
+        """
+        try:
+            return visitor.get(
+                url,
+                per_second=self.per_second,
+                headers=self.headers(settings),
+                accept="application/json",
+                api=True,
+                max_bytes=API_BYTES,
             )
-        if answer.status != 200:
-            raise Unavailable(f"{self.name} answered {answer.status}.")
-        return answer
+        except FetchRefused as refused:
+            if refused.detail.get("status") in (401, 403) and self.key:
+                raise Unavailable(
+                    f"{self.name}: {refused.message} The key in {self.key.upper()} is not "
+                    "accepted, or has no requests left for now."
+                ) from refused
+            raise Unavailable(f"{self.name}: {refused.message}") from refused
 
     @staticmethod
     def _read(answer: Answer) -> Any:

@@ -38,6 +38,7 @@ class Openverse(JsonApi):
     address = "https://api.openverse.org"
     per_second = 0.3  # twenty a minute without an account
     pictures_per_second = 2.0
+    newest_first = False
     usual_query = "photograph"
 
     def pages(

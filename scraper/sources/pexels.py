@@ -26,6 +26,7 @@ class Pexels(JsonApi):
     )
     address = "https://api.pexels.com"
     per_second = 0.05  # two hundred an hour
+    newest_first = False
     key = "pexels_key"
 
     def headers(self, settings: Settings) -> dict[str, str]:

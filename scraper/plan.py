@@ -1,0 +1,99 @@
+"""What a crawl is asked for, checked before anything is fetched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from config import Settings
+from domain import DEFAULT_TASK, Task, TaskKind, Unacceptable
+from scraper.folders import normal
+from scraper.ingest import task_with
+from scraper.intake import Collection, Offer
+from scraper.sources import Listed, Source, source_named
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlRequest:
+    """What is asked for: so many new pictures of one source, as samples of one task.
+
+    `url` and `license` are for the source `page` alone: the others know where they are and state
+    a licence for each picture.
+    """
+
+    source: str
+    task: str = DEFAULT_TASK
+    count: int = 100
+    query: str = ""
+    url: str = ""
+    label: str = ""
+    license: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request that can be done: with its source, its task and what the pictures are."""
+
+    source: Source
+    task: Task
+    label: str
+    query: str
+    count: int
+    license: str
+
+    def offer(self, listed: Listed) -> Offer:
+        """What is said of a picture when it is taken in."""
+        # pages are of many hands; the host tells them apart where training looks at sources
+        host = urlsplit(listed.page_url).hostname if self.license else None
+        return Offer(
+            label=self.label,
+            source=host or self.source.name,
+            license=listed.license,
+            author=listed.author,
+            page_url=listed.page_url,
+        )
+
+
+def plan_crawl(collection: Collection, request: CrawlRequest) -> Plan:
+    """Check a request, and make the task or its label where there is none.
+
+    Raises
+    ------
+    Unacceptable
+        The source, query, address, licence, label or number cannot be used, or a key is missing.
+    """
+    source = source_named(request.source)
+    if request.count < 1:
+        raise Unacceptable("count", request.count, "1 or more")
+    if key := missing_key(collection.settings, source):
+        allowed = f"the key that {source.name} gives you; see {source.terms}"
+        raise Unacceptable(key.upper(), "", allowed)
+    query = _query(source, request)
+    label = normal(request.label) if request.label else source.label
+    if label is None:
+        raise Unacceptable("label", "", f"what the pictures of {request.url} are")
+    task = task_with(collection.store, request.task, [label])
+    label = task.variants.get(label, label)
+    if task.kind is TaskKind.AUTHENTICITY and source.label not in (None, label):
+        raise Unacceptable("label", label, f"{source.label}, as {source.name}'s pictures are")
+    return Plan(source, task, label, query, request.count, request.license.strip())
+
+
+def missing_key(settings: Settings, source: Source) -> str:
+    """The setting in which a source's key is missing; empty when it is there or not needed."""
+    return source.key if source.key and not getattr(settings, source.key) else ""
+
+
+def _query(source: Source, request: CrawlRequest) -> str:
+    if source.name != "page":
+        for name, given in (("url", request.url), ("license", request.license)):
+            if given:
+                raise Unacceptable(name, given, "nothing: it is for the source page alone")
+        source.check_query(request.query)
+        return request.query
+    if request.query:
+        raise Unacceptable("query", request.query, "nothing: the source page has an address")
+    source.check_query(request.url)
+    if not request.license.strip():
+        raise Unacceptable("license", "", f"the terms that the pictures of {request.url} are under")
+    return request.url
