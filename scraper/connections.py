@@ -93,7 +93,7 @@ class Connections:
         FetchRefused
             As `fetch`, but for `redirects` and `status`; and what `admit` raises.
         """
-        checked(url, self._policy)
+        self.check(url)
         with _refusals(self._seconds):
             request = requests.Request("GET", url, headers=dict(headers)).prepare()
             with self._sent(request) as response:
@@ -101,12 +101,24 @@ class Connections:
                     raw = response.raw.headers
                     admit({name.lower(): raw.getlist(name) for name in raw})
                 chunks = response.raw.stream(CHUNK, decode_content=False)
-                if cut or not 200 <= response.status_code < 300:
-                    data = start_of(chunks, max_bytes if cut else UNWANTED_BYTES)
+                if not 200 <= response.status_code < 300:
+                    data = start_of(chunks, {}, UNWANTED_BYTES)
+                elif cut:
+                    data = start_of(chunks, response.headers, max_bytes)
                 else:
                     data = body_of(chunks, response.headers, max_bytes)
         received = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, received, data, url)
+
+    def check(self, url: str) -> None:
+        """Judge a URL by its looks.
+
+        Raises
+        ------
+        FetchRefused
+            `url`, `scheme`, `credentials`, `port` or `address`.
+        """
+        checked(url, self._policy)
 
     def close(self) -> None:
         """Close what is idle; what is in use closes when it is done."""

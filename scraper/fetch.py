@@ -182,7 +182,7 @@ def send(
     asked = {"User-Agent": settings.user_agent, "Accept": "*/*", **headers}
     with _refusals(seconds), _asking("POST", url, policy, backend, asked, body) as response:
         received = httpx.Headers(response.headers)
-        data = start_of(response.iter_stream(), SENT_ANSWER_BYTES)
+        data = start_of(response.iter_stream(), {}, SENT_ANSWER_BYTES)  # however it is packed
         return Answer(response.status, dict(received), data, url)
 
 
@@ -301,28 +301,42 @@ def body_of(chunks: Iterable[bytes], headers: Mapping[str, str], cap: int) -> by
         body += chunk
         if len(body) > cap:
             raise too_large
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding in ("", "identity"):
-        return bytes(body)
-    if encoding not in COMPRESSED:
-        raise FetchRefused("encoding", "The server compressed the answer although not asked to.")
-    try:
-        unpacked = zlib.decompressobj(COMPRESSED[encoding]).decompress(body, cap + 1)
-    except zlib.error:
-        raise FetchRefused("encoding", "The compressed answer is damaged.") from None
+    unpacked, whole = _unpacked(bytes(body), headers, cap + 1)
     if len(unpacked) > cap:
         raise too_large
+    if not whole:
+        raise FetchRefused("encoding", "The compressed answer is damaged.")
     return unpacked
 
 
-def start_of(chunks: Iterable[bytes], cap: int) -> bytes:
-    """The first bytes of a body, as sent."""
+def start_of(chunks: Iterable[bytes], headers: Mapping[str, str], cap: int) -> bytes:
+    """Read and unpack no more than the first bytes of a body, whether there are more or not.
+
+    Raises
+    ------
+    FetchRefused
+        `encoding`.
+    """
     body = bytearray()
     for chunk in chunks:
         body += chunk
         if len(body) >= cap:
             break
-    return bytes(body[:cap])
+    return _unpacked(bytes(body[:cap]), headers, cap)[0]
+
+
+def _unpacked(body: bytes, headers: Mapping[str, str], most: int) -> tuple[bytes, bool]:
+    """At most so many bytes of what was sent, and whether it has come to its end."""
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding in ("", "identity") or not body:
+        return body, True
+    if encoding not in COMPRESSED:
+        raise FetchRefused("encoding", "The server compressed the answer although not asked to.")
+    unpacking = zlib.decompressobj(COMPRESSED[encoding])
+    try:
+        return unpacking.decompress(body, most), unpacking.eof
+    except zlib.error:
+        raise FetchRefused("encoding", "The compressed answer is damaged.") from None
 
 
 @functools.cache

@@ -83,22 +83,24 @@ class Robots:
         Raises
         ------
         FetchRefused
-            `robots`, or `noai` where a Content-Signal keeps the site from training.
+            `robots`, or `noai` where a Content-Signal forbids training. Where no robots.txt can
+            be had for now, whatever kept it from us.
         """
         rules = self._rules(origin(url))
-        if rules is None:
-            raise FetchRefused("robots", "The site's robots.txt cannot be had for now.")
         if not rules.allows(url):
             raise FetchRefused("robots", "The site's robots.txt asks not to fetch this.")
         if not rules.training:
             raise FetchRefused("noai", "The site's robots.txt asks not to train on what it has.")
         return rules.interval
 
-    def _rules(self, site: str) -> Rules | None:
+    def _rules(self, site: str) -> Rules:
         known = self._known(site)
         with self._patience.held(known.lock):
             if self._clock() >= known.until:
                 self._renew(site, known)
+            if known.rules is None:
+                reason, message = known.why
+                raise FetchRefused(reason, f"The site's robots.txt cannot be had now: {message}")
             return known.rules
 
     def _known(self, site: str) -> _Origin:
@@ -111,17 +113,25 @@ class Robots:
 
     def _renew(self, site: str, known: _Origin) -> None:
         try:
-            answer = self._ask(f"{site}/robots.txt")
-        except FetchRefused as refused:
-            # too many redirects are as good as no robots.txt; nobody there is not
-            found = b"" if refused.reason == "redirects" else None
-        else:
-            found = _found(answer)
-        if found is None:  # what was said before still holds, if it was said
+            found = self._found(site)
+        except FetchRefused as refused:  # what was said before still holds, if it was said
+            known.why = refused.reason, refused.message
             known.until = self._clock() + UNREACHABLE_FOR
             return
         known.rules = read(found, self._agent)
         known.until = self._clock() + DAY
+
+    def _found(self, site: str) -> bytes:
+        """The file; an empty one where there is none."""
+        try:
+            answer = self._ask(f"{site}/robots.txt")
+        except FetchRefused as refused:
+            if refused.reason == "redirects":
+                return b""
+            raise
+        if answer.status >= 500:
+            raise FetchRefused("status", f"The server answered {answer.status}.")
+        return answer.data if 200 <= answer.status < 300 else b""
 
 
 @dataclass(slots=True)
@@ -129,13 +139,8 @@ class _Origin:
     lock: threading.Lock
     until: float = float("-inf")
     rules: Rules | None = None
-
-
-def _found(answer: Answer) -> bytes | None:
-    if 200 <= answer.status < 300:
-        return answer.data
-    # 429 is no word about robots.txt: the site is overrun, as with 5xx
-    return b"" if 300 <= answer.status < 500 and answer.status != 429 else None
+    why: tuple[str, str] = ("", "")
+    """Reason and message, where there are no rules."""
 
 
 def product(user_agent: str) -> str:
