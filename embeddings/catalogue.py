@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain import Correction
+from domain import Correction, Sample, Task
 
 
 class Samples(Protocol):
@@ -60,6 +60,46 @@ class Catalogue(HasVectors, Protocol):
     @property
     def blobs(self) -> Blobs:
         """The picture files."""
+
+
+class AllSamples(Samples, Protocol):
+    """What is asked of the samples where each is looked at."""
+
+    def all(self, task: str, *, demo: bool = False) -> list[Sample]:
+        """Every readable sample of a task."""
+
+
+class FileFacts(Protocol):
+    """What is asked of the facts of files."""
+
+    def get(self, recipe: str, sha256s: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """The facts there are of some pictures, by sha256."""
+
+    def put_many(self, recipe: str, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep facts by sha256; what is there already stays as it is."""
+
+
+class Tasks(Protocol):
+    """What is asked of the tasks."""
+
+    def get(self, name: str) -> Task:
+        """A task by its name."""
+
+
+class FormCatalogue(Catalogue, Protocol):
+    """A catalogue that also knows in what form pictures come."""
+
+    @property
+    def samples(self) -> AllSamples:
+        """The samples."""
+
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks."""
+
+    @property
+    def file_facts(self) -> FileFacts:
+        """Facts of files."""
 
 
 class Corrections(Protocol):

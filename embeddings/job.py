@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import Settings
-from domain import TaskKind
+from domain import EQUALISED, FILE_FACTS, BadImage, NotFound, TaskKind
 from embeddings import Embedder
-from embeddings.catalogue import Catalogue, TaughtCatalogue
-from embeddings.images import Picture
+from embeddings.catalogue import Catalogue, FormCatalogue, TaughtCatalogue
+from embeddings.cores import usable_cores
+from embeddings.equalise import equalised
+from embeddings.images import Limits, Picture, file_facts
 from embeddings.likeness import LIKENESS, likeness
 from embeddings.teaching import WITHOUT, copies_id, copies_of, load_copies
 from embeddings.work import USUAL, JobSummary, Pace, Work, work_through
+
+FILES = 256
+"""Files whose facts are committed together."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Noted:
+    """How many files lacked their facts, and what came of it."""
+
+    wanted: int
+    noted: int = 0
+    unreadable: int = 0
 
 
 def embed_missing(
@@ -62,6 +83,113 @@ def embed_missing(
 
     work = Work(task, embedder.id, missing, [embedder.id], make)
     return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
+
+
+def embed_equalised(
+    catalogue: FormCatalogue,
+    embedder: Embedder,
+    task: str,
+    *,
+    settings: Settings,
+    demo: bool | None = None,
+    progress: Callable[[int], None] = lambda n: None,
+    pace: Pace = USUAL,
+) -> JobSummary:
+    """Embed every sample of a task as if all had come in the same forms: see `equalised`.
+
+    The vectors are kept under `EQUALISED` after the embedder's id. Runs end early, go on and
+    share the work as those of `embed_missing` do.
+
+    Parameters
+    ----------
+    catalogue
+        The store.
+    embedder
+        Whose vectors are missing.
+    task
+        The task's name; its kind says how pictures are made alike.
+    settings
+        For the limits of decoding and the usual batch size.
+    demo
+        Only the demonstration's samples, only the user's own, or (None) all.
+    progress
+        Told how many more pictures are settled, whichever way.
+    pace
+        Threads, batch size, and when to end early.
+
+    Raises
+    ------
+    NotFound
+        No such task.
+    Unavailable
+        The embedder or the database does not work; what was committed stays.
+    """
+    kind, name = catalogue.tasks.get(task).kind, embedder.id + EQUALISED
+    missing = catalogue.samples.missing_vectors(task, name, demo=demo)
+
+    def make(batch: Sequence[Picture]) -> Mapping[str, NDArray[np.float32]]:
+        return {name: embedder.embed([equalised(picture, kind) for picture in batch])}
+
+    work = Work(task, embedder.id, missing, [name], make)
+    return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
+
+
+def note_facts(
+    catalogue: FormCatalogue,
+    task: str,
+    *,
+    settings: Settings,
+    demo: bool = False,
+    progress: Callable[[int], None] = lambda n: None,
+    pace: Pace = USUAL,
+) -> Noted:
+    """Read and keep the facts of a task's files that have none yet: what the headers say.
+
+    Parameters
+    ----------
+    catalogue
+        The store.
+    task
+        The task's name.
+    settings
+        For the limits of what is opened.
+    demo
+        The demonstration's samples, or the user's own.
+    progress
+        Told how many more files are settled, whichever way.
+    pace
+        Threads, and when to end early; each batch of files is committed before the next.
+
+    Raises
+    ------
+    Unavailable
+        The database does not work; what was committed stays.
+    """
+    names = [sample.sha256 for sample in catalogue.samples.all(task, demo=demo)]
+    known = catalogue.file_facts.get(FILE_FACTS, names)
+    missing = [name for name in dict.fromkeys(names) if name not in known]
+    size, limits, noted = pace.batch_size or FILES, Limits.of(settings), Noted(len(missing))
+    with ThreadPoolExecutor(pace.workers or usable_cores()) as pool:
+        for start in range(0, len(missing), size):
+            batch = missing[start : start + size]
+            read = pool.map(partial(_facts, catalogue, limits), batch)
+            found = {name: one for name, one in zip(batch, read, strict=True) if one is not None}
+            catalogue.file_facts.put_many(FILE_FACTS, found)
+            noted.noted += len(found)
+            noted.unreadable += len(batch) - len(found)
+            progress(len(batch))
+            if pace.stop():
+                break
+    return noted
+
+
+def _facts(catalogue: FormCatalogue, limits: Limits, sha256: str) -> dict[str, Any] | None:
+    """The facts of a file; None when it cannot be read, which embedding it tells about."""
+    try:
+        return file_facts(catalogue.blobs.get(sha256), limits)
+    except (BadImage, NotFound, OSError) as error:
+        log.info("no facts of %s: %s", sha256[:12], error)
+        return None
 
 
 def missing_teaching(

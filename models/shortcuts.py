@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from domain import NotEnoughData
+from domain import FILE_FACTS, NotEnoughData, Sample, Task
 from models.examples import Examples, Rows
 from models.folds import Fold, family_folds
 from models.leaking import Column, columns_of, sentence
+from models.lesson import corrected
+from storage import Store
 
 Facts = Mapping[str, Any]
 
@@ -111,6 +113,37 @@ class Alarm:
     def as_json(self) -> dict[str, Any]:
         """JSON-ready, for cards and histories."""
         return {**asdict(self), "message": self.message}
+
+
+def check_task(store: Store, task: Task, *, bar: float, demo: bool = False) -> Alarm:
+    """Check the pictures of a task, as people say they are now.
+
+    Facts are read beforehand by `embeddings.job.note_facts`; pictures without are left out.
+
+    Parameters
+    ----------
+    store
+        The open store.
+    task
+        Whose pictures.
+    bar
+        Balanced accuracy from which the alarm is raised: SHORTCUT_BAR.
+    demo
+        The demonstration's pictures, or the user's.
+    """
+    samples = corrected(store, task, store.samples.all(task.name, demo=demo))
+    known = store.file_facts.get(FILE_FACTS, [sample.sha256 for sample in samples])
+    return check(
+        [known.get(sample.sha256) for sample in samples],
+        [_label(sample, task) for sample in samples],
+        [sample.family for sample in samples],
+        [sample.source for sample in samples],
+        bar=bar,
+    )
+
+
+def _label(sample: Sample, task: Task) -> str:
+    return task.variants.get(sample.label, sample.label)
 
 
 def check(

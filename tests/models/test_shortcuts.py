@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from domain import FILE_FACTS, Task, TaskKind
 from embeddings.images import file_facts
-from models.shortcuts import ALIKE, Alarm, check
+from models.shortcuts import ALIKE, Alarm, check, check_task
+from storage import Store
+from tests.contracts.stores import facts as stored
+from tests.contracts.stores import new, sha, teach
 
 BAR = 0.75
 WEBMIX = Path(__file__).resolve().parents[2].parent / "shared/data/authenticity/webmix"
@@ -205,3 +209,43 @@ def test_square_generated_pictures_against_web_photographs_raise_it_for_the_aspe
 
     assert found.raised
     assert found.leaks[0].fact == "aspect"
+
+
+# --- of a task ---
+
+TASK = "things"
+
+
+@pytest.fixture
+def task(store: Store) -> Task:
+    """Forty pictures of two labels; of one, all are square."""
+    made = store.tasks.create(TASK, TaskKind.PHOTO, ("a", "b"), open=False)
+    rng = np.random.default_rng(0)
+    for row in range(40):
+        name, label = str(row), "ab"[row % 2]
+        store.samples.add(TASK, stored(name), new(label, family=name))
+        store.file_facts.put_many(
+            FILE_FACTS, {sha(name): facts(rng, **({"aspect": 1.0} if label == "a" else {}))}
+        )
+    return made
+
+
+def test_a_task_is_checked_by_the_facts_kept_of_its_files(store: Store, task: Task) -> None:
+    found = check_task(store, task, bar=BAR)
+
+    assert found.raised
+    assert (found.leaks[0].fact, found.pictures, found.without_facts) == ("aspect", 40, 0)
+
+
+def test_a_task_whose_files_nobody_looked_at_raises_nothing(store: Store, task: Task) -> None:
+    store.samples.add(TASK, stored("new"), new("a", family="new"))
+
+    assert check_task(store, task, bar=BAR).without_facts == 1
+    assert check_task(store, task, bar=BAR, demo=True).score is None
+
+
+def test_what_people_say_of_a_picture_counts(store: Store, task: Task) -> None:
+    for row in range(0, 40, 4):
+        teach(store, str(row), "b", "admin", task=TASK, trusted=True)
+
+    assert not check_task(store, task, bar=BAR).raised
