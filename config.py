@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import ssl
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -130,6 +131,14 @@ def _database_url(value: str) -> str:
     return value
 
 
+def _certificates(value: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
+    except OSError:
+        raise ValueError("allowed: a file of certificates in PEM") from None
+    return value
+
+
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split_commas)
@@ -140,6 +149,7 @@ Networks = Annotated[
 Ports = Annotated[
     tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split_commas)
 ]
+CertificateFile = Annotated[Path, AfterValidator(_certificates)]
 KeysByName = Annotated[
     tuple[tuple[str, str], ...],
     NoDecode,
@@ -267,6 +277,12 @@ class Settings(BaseSettings):
     )
     feedback_new_labels: int = Field(
         100, ge=0, le=1_000_000, description="New labels a task takes from one untrusted person."
+    )
+
+    trust_list: CertificateFile | None = Field(
+        None,
+        description="File of certificates (PEM) whose content credentials are trusted, such as "
+        "the C2PA trust list; empty: nobody's are.",
     )
 
     fetch_timeout: float = Field(

@@ -65,7 +65,7 @@ def _in_text(where: str, text: str) -> Iterator[Generated]:
         yield Generated("InvokeAI", where, excerpt)
     if where == "Title" and text.strip() == "AI generated image":
         yield Generated("NovelAI", where, excerpt)
-    if JOB_ID.search(text):
+    if JOB_ID.search(told):
         yield Generated("Midjourney", where, excerpt)
     yield from _in_json(where, text, excerpt)
 

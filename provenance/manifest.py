@@ -9,8 +9,8 @@ from provenance.sources import is_generated, is_partly, word_of
 
 Table = Mapping[str, Any]
 
-MAX_DEPTH = 8
-"""Manifests of earlier states that are followed back."""
+MAX_STATES = 100
+"""Earlier states of a picture and of its parts that are looked at."""
 MAX_ACTIONS = 20
 MAX_WORDS = 120
 TRUST = frozenset({"signingCredential.untrusted"})
@@ -47,7 +47,7 @@ def sum_up(store: Table) -> dict[str, Any]:
     failures = _failures(store)
     signature: Table = active.get("signature_info") or {}
     actions = _actions(active)
-    origin, partly = _origin(manifests, active, MAX_DEPTH)
+    origin, partly = _origin(manifests, store["active_manifest"], {})
     return {
         "status": _status(failures),
         "source_type": origin,
@@ -80,8 +80,16 @@ def _status(failures: Sequence[str]) -> str:
     return "untrusted_issuer" if failures else "valid"
 
 
-def _origin(manifests: Table, manifest: Table, depth: int) -> tuple[str, bool]:
-    """What the picture began as, and whether a generative model has had a hand in it since."""
+def _origin(manifests: Table, label: str, known: dict[str, tuple[str, bool]]) -> tuple[str, bool]:
+    """What the picture began as, and whether a generative model has had a hand in it since.
+
+    `known` has the answers so far, so that each state is looked at once, however often it is
+    named; one that is its own ancestor began as nothing.
+    """
+    if label in known or len(known) == MAX_STATES:
+        return known.get(label, ("", False))
+    known[label] = ("", False)
+    manifest = manifests[label]
     begun, partly = "", False
     for action in _actions(manifest):
         word = word_of(action.get("digitalSourceType"))
@@ -91,24 +99,22 @@ def _origin(manifests: Table, manifest: Table, depth: int) -> tuple[str, bool]:
             partly = True
     begun = begun or next(_declared(manifest), "")
     for ingredient in manifest.get("ingredients") or ():
-        earlier = _intact(manifests, ingredient)
-        if earlier is None or depth == 0:
+        if not _is_intact(manifests, ingredient):
             continue
-        word, mixed = _origin(manifests, earlier, depth - 1)
+        word, mixed = _origin(manifests, ingredient["active_manifest"], known)
         if not begun and _is_parent(manifest, ingredient):
             begun, partly = word, partly or mixed
         elif ingredient.get("relationship") != "inputTo":
             partly = partly or mixed or is_generated(word) or is_partly(word)
-    return begun, partly or is_partly(begun)
+    known[label] = begun, partly or is_partly(begun)
+    return known[label]
 
 
-def _intact(manifests: Table, ingredient: Table) -> Table | None:
-    """The manifest of an earlier state, unless it does not hold."""
+def _is_intact(manifests: Table, ingredient: Table) -> bool:
+    """Whether an earlier state has a manifest, and it holds."""
     faults = ingredient.get("validation_status") or ()
-    if any(fault["code"] not in TRUST | EXPIRED for fault in faults):
-        return None
-    earlier: Table | None = manifests.get(ingredient.get("active_manifest", ""))
-    return earlier
+    holds = all(fault["code"] in TRUST | EXPIRED for fault in faults)
+    return holds and ingredient.get("active_manifest") in manifests
 
 
 def _is_parent(manifest: Table, ingredient: Table) -> bool:

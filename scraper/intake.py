@@ -23,7 +23,7 @@ class Collection(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """For the limits of decoding."""
+        """For the limits of decoding, and for whom to trust."""
 
     @property
     def store(self) -> Store:
@@ -57,6 +57,7 @@ class Intake:
     def __init__(self, collection: Collection, task: Task, *, demo: bool = False) -> None:
         self._store = collection.store
         self._limits = Limits.of(collection.settings)
+        self._anchors = collection.settings.trust_list
         self._task = task
         self._demo = demo
         samples = self._store.samples.all(task.name, demo=demo)
@@ -140,7 +141,7 @@ class Intake:
         return "evidence", f"Offered as {offered}, but: {piece.claim}"
 
     def _look_into(self, data: bytes, sha256: str) -> None:
-        found = collect(data)
+        found = collect(data, anchors=self._anchors)
         if any(piece.detail.get("contradicts") for piece in found):
             self._evidence[sha256] = found
 

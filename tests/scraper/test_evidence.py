@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings
+from config import ConfigError, Settings, load_settings
 from domain import TaskKind
 from scraper.ingest import Request, ingest_folder
 from scraper.intake import Intake, Offer, Outcome, ingest_picture
 from storage import Store
-from tests.provenance.files import A1111, jpeg, png, signed
+from tests.provenance.files import A1111, certificates, jpeg, png, signed
 
 
 @dataclass(frozen=True)
@@ -69,3 +69,22 @@ def test_other_tasks_do_not_ask_where_a_picture_is_from(opened: Opened) -> None:
     opened.store.tasks.create("pets", TaskKind.PHOTO, ("cat", "real"), open=True)
     data = png({"parameters": A1111})
     assert ingest_picture(opened, data, "pets", Offer("real", "web"))[0] is Outcome.KEPT
+
+
+def test_a_camera_that_the_operator_trusts_is_no_generator(
+    settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    anchors = tmp_path / "trusted.pem"
+    anchors.write_bytes(certificates()[0])
+    photograph, offer = signed("digitalCapture"), Offer("ai", "web")
+    trusting = Opened(settings.model_copy(update={"trust_list": anchors}), store)
+    assert ingest_picture(trusting, photograph, "authenticity", offer)[0] is Outcome.CONTRADICTED
+    strange = Opened(settings, store)
+    assert ingest_picture(strange, photograph, "authenticity", offer)[0] is Outcome.KEPT
+
+
+def test_a_trust_list_that_is_none_is_refused_at_start(tmp_path: Path) -> None:
+    (tmp_path / "x.pem").write_text("no certificate")
+    for path in (tmp_path / "x.pem", tmp_path / "missing.pem"):
+        with pytest.raises(ConfigError, match=r"TRUST_LIST.*certificates in PEM"):
+            load_settings(trust_list=path)
