@@ -39,6 +39,8 @@ LONGEST_PAUSE = PAUSES[-1]
 MARGIN = timedelta(minutes=1)
 """How long after the longest try a message is anybody's again whose sender died."""
 AT_ONCE = 20
+ROUND = timedelta(minutes=1)
+"""After a failure so late, what else is due is left to the next call."""
 LATEST = 50
 """Among how many messages the same one, and those that did not arrive, are looked for."""
 WORRYING = 3
@@ -143,8 +145,8 @@ def deliver_due(
             arrived += 1
             continue
         _put_off(store, delivery, failure, moment())
-        if not failure.reached:
-            break  # whoever does not answer would make each of the others wait as long
+        if not failure.reached or moment() - now > ROUND:
+            break  # the others would wait as long, and whoever called is waiting for all of them
     return arrived
 
 
@@ -219,10 +221,10 @@ def _asked_to_wait(retry_after: str, at: datetime) -> timedelta:
         return timedelta(seconds=min(int(text[:9]), int(LONGEST_PAUSE.total_seconds())))
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+        aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+        return min(max(aware - at, timedelta(0)), LONGEST_PAUSE)
+    except (ValueError, OverflowError):  # no date, or one of no year there is
         return timedelta(0)
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max(aware - at, timedelta(0)), LONGEST_PAUSE)
 
 
 def _put_off(store: Store, delivery: Delivery, failure: Failure, now: datetime) -> None:

@@ -177,12 +177,14 @@ def _of_corrections(
 
 
 def _of_month(store: Store, task: Task, version: ModelVersion, head: Head, month: str) -> Counts:
-    """What the version says of a month's held-out pictures.
+    """What the version says of a month's held-out pictures, one of each family.
 
     Those that only corrections brought are not among them: people correct what is wrong.
     """
     samples = store.samples.of_month(task.name, month, Split.TEST, PICTURES)
-    of = {sample.sha256: sample.label for sample in samples if not sample.taught}
+    # near-duplicates are right or wrong together: as many of them are no more sure than one
+    families = {sample.family: sample for sample in reversed(samples) if not sample.taught}
+    of = {sample.sha256: sample.label for sample in families.values()}
     found, vectors = store.vectors.get(version.embedder, list(of))
     if not found:
         return {}

@@ -241,6 +241,18 @@ def test_one_that_is_refused_does_not_hold_the_others_back(
         assert deliver(store, settings, NIGHT) == 4
 
 
+def test_a_slow_receiver_that_refuses_keeps_nobody_for_long(
+    store: Store, settings: Settings
+) -> None:
+    moments = iter(NIGHT + timedelta(seconds=25 * step) for step in range(100))
+    with receiving(*[500] * 9) as receiver:
+        settings = told_to(settings, receiver)
+        for n in range(9):
+            tell(store, settings, n)
+        deliver_due(store, settings, NIGHT, clock=lambda: next(moments))
+    assert 1 <= len(receiver.requests) < 4
+
+
 @pytest.mark.parametrize(
     ("asked", "waited"),
     [
@@ -251,6 +263,8 @@ def test_one_that_is_refused_does_not_hold_the_others_back(
         (format_datetime(NIGHT - timedelta(hours=1), usegmt=True), PAUSES[0]),
         ("Fri, 31 Dec 9999 23:59:59 GMT", PAUSES[-1]),
         ("Fri, 31 Dec 99999 23:59:59 GMT", PAUSES[0]),
+        ("1 Jan 2026 00:00:00 +999999999999999999", PAUSES[0]),
+        ("Mon, 1 Jan 0001 00:00:00 +2359", PAUSES[0]),
         ("-5", PAUSES[0]),
         ("²", PAUSES[0]),
         ("", PAUSES[0]),

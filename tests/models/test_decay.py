@@ -17,6 +17,10 @@ from domain import (
     Correction,
     Measurement,
     ModelVersion,
+    NewCorrection,
+    NewSample,
+    Person,
+    PictureFacts,
     Sample,
     Split,
     Task,
@@ -25,7 +29,7 @@ from domain import (
 )
 from models.decay import FEWEST_CORRECTIONS, MONTHS, Wired, measure, readings, warnings
 from models.shares import compare, interval
-from storage import Promotion
+from storage import Promotion, Store
 
 TASK = "things"
 TRAINED = datetime(2026, 9, 20, 3, tzinfo=UTC)
@@ -158,14 +162,14 @@ class World:
         return warnings(cast(Any, self.store), TASK)
 
 
-def sample(sha256: str, label: str, *, taught: bool = False) -> Sample:
+def sample(sha256: str, label: str, *, taught: bool = False, family: str = "") -> Sample:
     return Sample(
         id=1,
         task=TASK,
         sha256=sha256,
         label=label,
         source="here",
-        family=sha256,
+        family=family or sha256,
         split=Split.TEST,
         license="",
         author="",
@@ -185,7 +189,7 @@ def good() -> World:
 # --- months ---
 
 
-def test_a_month_counts_what_the_version_says_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_month_counts_what_the_version_says_of_it() -> None:
     world = good()
     world.month("2026-11", [("ai", "ai", 7), ("ai", "real", 3), ("real", "real", 5)])
     measured = world.measure()
@@ -238,6 +242,15 @@ def test_pictures_that_only_corrections_brought_are_no_fair_set() -> None:
     world.month("2026-11", [("ai", "real", 100)], taught=True)
     world.month("2026-11", [("ai", "ai", 10)])
     assert world.measure()["2026-11"] == (10, 10)
+
+
+def test_near_duplicates_count_as_one() -> None:
+    world = good()
+    world.month("2026-11", [("ai", "ai", 10)])
+    for i in range(50):
+        world.store.said[f"burst-{i}"] = 1
+        world.store.by_month["2026-11"].append(sample(f"burst-{i}", "ai", family="burst"))
+    assert world.measure()["2026-11"] == (11, 10)
 
 
 def test_pictures_without_a_vector_are_left_out() -> None:
@@ -346,6 +359,44 @@ def test_an_accusation_held_back_was_the_likeliest_all_the_same() -> None:
     world.corrected("ai", "unsure", 3)
     world.corrected("real", "unsure", 2)
     assert world.measure()["corrections"] == (5, 3)
+
+
+# --- over a database ---
+
+
+def test_what_is_read_and_kept_is_what_the_store_has(any_store: Store) -> None:
+    any_store.tasks.create(TASK, TaskKind.PHOTO, ("ai", "real"), open=True)
+    now, world = datetime.now(UTC), good()
+    assert world.store.version is not None
+    version = replace(world.store.version, created_at=now)
+    any_store.versions.add(version)
+    any_store.versions.promote(TASK, version.id, "a test asks for it")
+    names = [f"{i:064x}" for i in range(60)]
+    added = [
+        (facts(name), NewSample("ai", "here", name, Split.TEST if i < 40 else Split.TRAIN))
+        for i, name in enumerate(names)
+    ]
+    any_store.samples.add_many(TASK, added)
+    says_real = np.ones((len(names), 1), np.float32)
+    any_store.vectors.put(EMBEDDER, names, says_real)
+    for i in range(FEWEST_CORRECTIONS):
+        sha256 = f"{1000 + i:064x}"
+        before = Answer("real", 0.9, VerdictSource.MODEL)
+        new = NewCorrection(sha256, "ai", Person("me", trusted=True), before)
+        any_store.corrections.teach(TASK, new, facts(sha256), None)
+    registry = SimpleNamespace(load=lambda version: world.head)
+    wired = cast(Wired, SimpleNamespace(store=any_store, registry=registry))
+    for _ in range(2):
+        made = {one.what: (one.n, one.right) for one in measure(wired, TASK, now)}
+    assert made[f"{now:%Y-%m}"] == (40, 0)
+    assert made["corrections"] == (FEWEST_CORRECTIONS, 0)
+    assert len(any_store.measurements.all(TASK, version.id)) == len(made)
+    assert [one.what for one in readings(any_store, TASK)] == ["corrections", f"{now:%Y-%m}"]
+    assert len(warnings(any_store, TASK)) == 2
+
+
+def facts(sha256: str) -> PictureFacts:
+    return PictureFacts(sha256, 8, 8, "PNG", 100, 0)
 
 
 # --- which version ---
