@@ -308,6 +308,18 @@ class Corrections:
             newest = connection.execute(found.order_by(log.c.seq.desc()).limit(n))
             return [(before, label) for before, label in newest]
 
+    def lately(self, task: str, n: int) -> list[Correction]:
+        """The last n live corrections of which it is known what was answered before, newest first.
+
+        Those of one picture all count: each was said of an answer.
+        """
+        log = schema.corrections.c
+        with self._database.reading() as connection:
+            found = select_log(task_id_of(connection, task))
+            found = found.where(log.before_prediction.is_not(None), IS_LIVE)
+            newest = connection.execute(found.order_by(log.seq.desc()).limit(n))
+            return [correction_of(task, row) for row in newest]
+
     def count(self, task: str) -> int:
         """How many rows a task's log has, undone ones and undos included."""
         state = schema.task_state.c

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, Text, delete, func, select, type_coerce, update
 
 from domain import Erased
 from storage import schema
@@ -14,12 +14,20 @@ from storage.labels import settle
 from storage.state import State, all_locked, moved
 from storage.store import Database
 
+MENTIONS = (
+    (schema.runs, (schema.runs.c.counts, schema.runs.c.metrics, schema.runs.c.detail)),
+    (schema.jobs, (schema.jobs.c.request, schema.jobs.c.kept, schema.jobs.c.result)),
+    (schema.deliveries, (schema.deliveries.c.body,)),
+)
+"""Documents that may name pictures: few rows, so all are looked through."""
+
 
 def erase(database: Database, blobs: Blobs, sha256: str) -> Erased:
     """Erase a picture; doing so again after a crash finishes what was begun.
 
     Of its corrections the place in the sequence is left, because that has no gaps; where it gave
-    a family its name that is left, because the split of the other pictures hangs on it.
+    a family its name that is left, because the split of the other pictures hangs on it. Of a
+    picture that a source listed the source's own name for it is left: it is not fetched again.
 
     Raises
     ------
@@ -34,8 +42,10 @@ def erase(database: Database, blobs: Blobs, sha256: str) -> Erased:
             trained += _trained_since(connection, state.task_id, sha256)
             gone += _erase_from(connection, state, sha256)
         gone["vectors"] = _erase_vectors(connection, sha256)
-        pictures = schema.pictures
-        connection.execute(delete(pictures).where(pictures.c.sha256 == sha256))
+        for table in (schema.changes, schema.file_facts, schema.pictures):
+            connection.execute(delete(table).where(table.c.sha256 == sha256))
+        _forget_where_from(connection, sha256)
+        _erase_mentions(connection, sha256)
     return Erased(
         sha256=sha256,
         file=blobs.remove(sha256),
@@ -87,6 +97,22 @@ def _erase_from(connection: Connection, state: State, sha256: str) -> Counter[st
 def _erase_rows(connection: Connection, table: Table, state: State, sha256: str) -> int:
     these = delete(table).where(table.c.task_id == state.task_id, table.c.sha256 == sha256)
     return connection.execute(these).rowcount
+
+
+def _forget_where_from(connection: Connection, sha256: str) -> None:
+    """Leave a source's own name of the picture only, so that it is not fetched again."""
+    seen = schema.seen
+    named = update(seen).where(seen.c.sha256 == sha256)
+    connection.execute(named.values(sha256=None, url="", etag=None, last_modified=None))
+
+
+def _erase_mentions(connection: Connection, sha256: str) -> None:
+    """Take the name of the picture out of what was told of runs, by jobs and in messages."""
+    for table, columns in MENTIONS:
+        for column in columns:
+            told = type_coerce(column, Text)
+            these = update(table).where(told.contains(sha256))
+            connection.execute(these.values({column.name: func.replace(told, sha256, "")}))
 
 
 def _erase_vectors(connection: Connection, sha256: str) -> int:

@@ -50,7 +50,12 @@ def keep_facts(database: Database, connection: Connection, facts: Iterable[Pictu
 
 
 def sample_row(
-    task_id: int, sha256: str, new: NewSample, *, taught: bool = False
+    task_id: int,
+    sha256: str,
+    new: NewSample,
+    *,
+    taught: bool = False,
+    now: datetime | None = None,
 ) -> dict[str, Any]:
     """The row of a sample to be."""
     return {
@@ -66,7 +71,7 @@ def sample_row(
         "demo": new.demo,
         "unreadable": False,
         "taught": taught,
-        "added_at": datetime.now(UTC),
+        "added_at": now or datetime.now(UTC),
     }
 
 

@@ -12,6 +12,7 @@ from domain import NewSample, NotFound, PictureFacts, Sample, Split
 from storage import schema
 from storage.labels import check_label, labels_of
 from storage.live import HAS_LIVE, IS_VISIBLE
+from storage.months import bounds_of, months_of
 from storage.pictures import keep_facts, sample_row
 from storage.quarantine import Quarantined, all_aside, count_aside, put_aside
 from storage.state import locked_state, task_id_of
@@ -27,8 +28,21 @@ class Samples:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, task: str, facts: PictureFacts, new: NewSample) -> Sample | None:
+    def add(
+        self, task: str, facts: PictureFacts, new: NewSample, *, now: datetime | None = None
+    ) -> Sample | None:
         """Keep a labelled picture.
+
+        Parameters
+        ----------
+        task
+            The task it is of.
+        facts
+            What is known of the picture.
+        new
+            What it shows and where it is from.
+        now
+            The present moment, aware; the system's when left out.
 
         Returns
         -------
@@ -43,17 +57,21 @@ class Samples:
         Unacceptable
             The label is not one of the task's.
         """
-        return self.add_many(task, [(facts, new)])[0]
+        return self.add_many(task, [(facts, new)], now=now)[0]
 
     def add_many(
-        self, task: str, pictures: Sequence[tuple[PictureFacts, NewSample]]
+        self,
+        task: str,
+        pictures: Sequence[tuple[PictureFacts, NewSample]],
+        *,
+        now: datetime | None = None,
     ) -> list[Sample | None]:
         """Keep labelled pictures in one transaction; as `add` for each, in order."""
         with self._database.writing() as connection:
             # with the lock, nobody else adds to this task between looking and inserting
             task_id = locked_state(connection, task).task_id
             labels = set(labels_of(connection, task_id))
-            rows = [sample_row(task_id, facts.sha256, new) for facts, new in pictures]
+            rows = [sample_row(task_id, facts.sha256, new, now=now) for facts, new in pictures]
             for row in rows:
                 check_label(labels, row["label"])
             keep_facts(self._database, connection, [facts for facts, _ in pictures])
@@ -174,6 +192,50 @@ class Samples:
             )
             # sorted here: each database would sort by another alphabet
             return sorted((label, source, n) for label, source, n in connection.execute(found))
+
+    def months(self, task: str) -> list[str]:
+        """The months (UTC, as `2026-11`) in which the user's readable samples came, in order."""
+        with self._database.reading() as connection:
+            return months_of(connection, task_id_of(connection, task))
+
+    def of_month(
+        self, task: str, month: str, split: Split, limit: int, *, demo: bool = False
+    ) -> list[Sample]:
+        """Readable samples that came in a month, of one side of the split, ordered by sha256.
+
+        Parameters
+        ----------
+        task
+            The task they are of.
+        month
+            Of UTC, as `2026-11`.
+        split
+            The side of the fixed split.
+        limit
+            At most so many: the same ones each time, unless some came or went.
+        demo
+            The demonstration's instead of the user's.
+
+        Raises
+        ------
+        NotFound
+            No such task.
+        Unacceptable
+            That is no month.
+        """
+        samples = schema.samples.c
+        first, end = bounds_of(month)
+        with self._database.reading() as connection:
+            found = _select(task_id_of(connection, task)).where(
+                samples.added_at >= first,
+                samples.added_at < end,
+                samples.split == Split(split).value,
+                samples.demo.is_(demo),
+                samples.unreadable.is_(False),
+                IS_VISIBLE,
+            )
+            in_order = found.order_by(samples.sha256).limit(limit)
+            return [_sample(task, row) for row in connection.execute(in_order)]
 
     def missing_vectors(
         self, task: str, embedder_id: str, *, demo: bool | None = None

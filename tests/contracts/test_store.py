@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from domain import Conflict, NotFound, Task, TaskKind, Unacceptable
+from domain import Conflict, NotFound, Split, Task, TaskKind, Unacceptable
 from storage import State, Store, schema
 from storage.labels import OTHER
 from tests.contracts.stores import (
@@ -116,6 +116,8 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.samples.after(name, 0),
         lambda: s.samples.all(name),
         lambda: s.samples.counts(name),
+        lambda: s.samples.months(name),
+        lambda: s.samples.of_month(name, "2026-03", Split.TEST, 3),
         lambda: s.samples.missing_vectors(name, "e"),
         lambda: s.samples.quarantine(name, "f", "corrupt", "m", "s", None),
         lambda: s.samples.quarantined(name),
@@ -127,6 +129,7 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.corrections.page(name, limit=3),
         lambda: s.corrections.of_person(name, "me"),
         lambda: s.corrections.last_befores(name, 3),
+        lambda: s.corrections.lately(name, 3),
         lambda: s.corrections.since(name, 0),
         lambda: s.corrections.count(name),
         lambda: s.versions.add(version("v1", name)),

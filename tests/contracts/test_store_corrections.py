@@ -435,6 +435,20 @@ def test_last_befores_tell_how_right_the_answers_were(any_store: Store) -> None:
     assert any_store.corrections.last_befores(TASK, 1) == [("ai", "real")]
 
 
+def test_lately_are_the_live_ones_that_were_said_of_an_answer(any_store: Store) -> None:
+    before = Answer("ai", 0.9, VerdictSource.MODEL)
+    first = teach(any_store, "a", "real", "ann", before=before)
+    teach(any_store, "b", "real")
+    slip = teach(any_store, "c", "real", before=before)
+    again = teach(any_store, "a", "ai", "bob", before=before)
+    gone = teach(any_store, "d", "real", before=before)
+    undo(any_store, slip)
+    any_store.erase(gone.sha256)
+    assert any_store.corrections.lately(TASK, 9) == [again, first]
+    assert any_store.corrections.lately(TASK, 1) == [again]
+    assert any_store.corrections.lately(TASK, 0) == []
+
+
 def test_receipt_is_kept_with_its_correction(any_store: Store) -> None:
     row = teach(any_store, "a")
     assert any_store.receipts.get(row.id) is None
@@ -461,8 +475,9 @@ def test_refused_correction_leaves_no_gap_and_no_trace(any_store: Store) -> None
 
 def test_the_log_has_no_verb_that_changes_it() -> None:
     verbs = {name for name in vars(Corrections) if not name.startswith("_")}
-    reading = {"get", "find", "undone_by", "page", "since", "of_person", "last_befores", "count"}
-    assert verbs == {"teach", "rehearse", "undo"} | reading
+    one, count = {"get", "find", "undone_by"}, {"count"}
+    many = {"page", "since", "of_person", "lately", "last_befores"}
+    assert verbs == {"teach", "rehearse", "undo"} | one | many | count
 
 
 def test_the_database_itself_refuses_to_change_the_log(any_store: Store) -> None:

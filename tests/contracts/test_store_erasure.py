@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 
 from config import Settings
-from domain import Answer, Conflict, Correction, Erased, NotFound, TaskKind, VerdictSource
+from domain import (
+    Answer,
+    Change,
+    Conflict,
+    Correction,
+    Erased,
+    NotFound,
+    Seen,
+    TaskKind,
+    VerdictSource,
+)
 from storage import Store, open_store
-from tests.contracts.stores import facts, new, sha, teach, verdict, version
+from tests.contracts.stores import NOON, facts, new, run, sha, teach, verdict, version
 
 TASK = "authenticity"
 BYTES = b"the bytes of a picture"
@@ -78,6 +88,48 @@ def test_erased_picture_is_nowhere_and_everything_else_is_where_it_was(store: St
     assert receipts.get(second.id) == {"said": "something"}
     with pytest.raises(NotFound):
         receipts.put(first.id, {})
+
+
+def seen_as(text: str) -> Seen:
+    return Seen(text, "https://example.org/a", "kept", NOON, facts(text).sha256, '"1"', "Sunday")
+
+
+def changed(text: str) -> Change:
+    return Change(TASK, "v1", facts(text).sha256, f"v {text}", "ai", "real", 0.5, NOON)
+
+
+def test_what_sources_listed_and_versions_changed_forgets_it(store: Store) -> None:
+    for task in (TASK, "smile"):
+        store.crawls.note(task, "commons", [seen_as(TEXT), seen_as("other")])
+    store.changes.put(TASK, "v1", [changed(TEXT), changed("other")])
+    store.file_facts.put_many("r1", {PICTURE: {"n": 1}, sha("other"): {"n": 2}})
+    store.file_facts.put_many("r2", {PICTURE: {"n": 3}})
+    store.erase(PICTURE)
+    for task in (TASK, "smile"):
+        assert store.crawls.seen(task, "commons", [TEXT, "other"]) == {
+            # its key is left, so it is not fetched again
+            TEXT: Seen(TEXT, "", "kept", NOON),
+            "other": seen_as("other"),
+        }
+    assert store.changes.all(TASK) == [changed("other")]
+    assert store.file_facts.get("r1", [PICTURE, sha("other")]) == {sha("other"): {"n": 2}}
+    assert store.file_facts.get("r2", [PICTURE]) == {}
+
+
+def test_what_was_told_no_longer_names_it(store: Store) -> None:
+    told = {"wrong": [PICTURE, sha("other")], PICTURE: 1}
+    left = {"wrong": ["", sha("other")], "": 1}
+    store.runs.add(run("r", detail=told))
+    store.runs.add(run("s", detail={"wrong": []}))
+    job = store.jobs.ask("retrain", request={}, now=NOON)
+    store.jobs.claim("me", "retrain", NOON)
+    store.jobs.keep(job.id, "me", told, NOON)
+    store.jobs.finish(job.id, "me", NOON, result=told)
+    store.deliveries.add("promoted", told, NOON)
+    store.erase(PICTURE)
+    assert {one.id: one.detail for one in store.runs.all(TASK)} == {"r": left, "s": {"wrong": []}}
+    assert (store.jobs.get(job.id).kept, store.jobs.get(job.id).result) == (left, left)
+    assert [message.body for message in store.deliveries.all()] == [left]
 
 
 def test_of_an_erased_pictures_corrections_the_place_is_left(store: Store) -> None:
