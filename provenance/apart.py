@@ -115,16 +115,15 @@ def _receive(line: socket.socket, length: int, deadline: float) -> bytes:
 
 
 _READERS: dict[Path | None, Apart] = {}
-_STARTING = threading.Lock()
 
 
 def reader(anchors: Path | None = None) -> Apart:
     """The process that trusts the signers named in a file of certificates (PEM)."""
-    with _STARTING:
-        if anchors not in _READERS:
-            told = [str(anchors.resolve())] if anchors else []
-            apart = Apart((sys.executable, "-m", "provenance.credentials", *told))
-            os.register_at_fork(after_in_child=apart.forget)
-            atexit.register(apart.close)
-            _READERS[anchors] = apart
-        return _READERS[anchors]
+    known = _READERS.get(anchors)
+    if known is None:  # no lock, which a fork might copy locked: a second one is not started
+        told = [str(anchors.resolve())] if anchors else []
+        command = (sys.executable, "-m", "provenance.credentials", *told)
+        known = _READERS.setdefault(anchors, Apart(command))
+        os.register_at_fork(after_in_child=known.forget)
+        atexit.register(known.close)
+    return known

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+UNNAMED = "a picture generator"
 EXCERPT = 160
 NEAR_AN_END = 20_000
 """Characters at either end of a text that are searched; a hostile one may be long."""
@@ -20,13 +21,14 @@ DREAM = re.compile(r"^\s*\"[^\"]{1,2000}\" .*-s ?\d+.*-S ?-?\d+", re.S)
 WORKFLOW_NAME = re.compile(r"^\s*(?:prompt|workflow)\s*:\s*", re.I)
 NAMES = re.compile(
     r"^\s*(?:made with )?(NovelAI|Midjourney|DALL[-·\u2022 ]?E|Adobe Firefly|Stable Diffusion|"
-    r"InvokeAI|ComfyUI|Fooocus|Leonardo\.?Ai|Ideogram|Google AI|Imagen)\b",
+    r"InvokeAI|ComfyUI|Fooocus|Leonardo\.?Ai|Draw Things|Ideogram|Google AI|Imagen)\b",
     re.I,
 )
 NAMING = frozenset(
     {"Software", "Make", "Model", "xmp:CreatorTool", "tiff:Software", "photoshop:Credit"}
 )
 """Where a program puts its name; anywhere else it may just be spoken of."""
+_HOW = {"steps", "sampler", "num_inference_steps", "guidance_scale", "cfg_scale", "scale"}
 INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "sd-metadata"})
 
 
@@ -44,6 +46,8 @@ class Generated:
 def find_generators(texts: Mapping[str, str]) -> list[Generated]:
     """Which generators speak in the texts of a file, each once, the surest of its texts first."""
     found: dict[str, Generated] = {}
+    if {"prompt", "seed"} <= texts.keys() and texts.keys() & _HOW:
+        found[UNNAMED] = Generated(UNNAMED, "prompt", texts["prompt"][:EXCERPT])
     for where, text in texts.items():
         for one in _in_text(where, text):
             known = found.get(one.program)
@@ -90,9 +94,6 @@ def _in_json(where: str, text: str, excerpt: str) -> Iterator[Generated]:
         yield Generated(
             "a picture generator", where, excerpt, model=str(said.get("model", ""))[:80]
         )
-
-
-_HOW = {"steps", "sampler", "num_inference_steps", "guidance_scale", "cfg_scale", "scale"}
 
 
 def _nodes(said: Mapping[str, Any]) -> Iterator[str]:

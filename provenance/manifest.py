@@ -90,14 +90,8 @@ def _origin(manifests: Table, label: str, known: dict[str, tuple[str, bool]]) ->
         return known.get(label, ("", False))
     known[label] = ("", False)
     manifest = manifests[label]
-    begun, partly = "", False
-    for action in _actions(manifest):
-        word = word_of(action.get("digitalSourceType"))
-        if action.get("action") == "c2pa.created":
-            begun = begun or word
-        elif is_generated(word) or is_partly(word):
-            partly = True
-    begun = begun or next(_declared(manifest), "")
+    begun, edited = _begun(manifest), _edits(manifest)
+    partly = bool(edited)
     for ingredient in manifest.get("ingredients") or ():
         if not _is_intact(manifests, ingredient):
             continue
@@ -106,8 +100,25 @@ def _origin(manifests: Table, label: str, known: dict[str, tuple[str, bool]]) ->
             begun, partly = word, partly or mixed
         elif ingredient.get("relationship") != "inputTo":
             partly = partly or mixed or is_generated(word) or is_partly(word)
+    if not begun and not manifest.get("ingredients") and any(map(is_generated, edited)):
+        begun, partly = next(filter(is_generated, edited)), False  # of nothing: all is generated
     known[label] = begun, partly or is_partly(begun)
     return known[label]
+
+
+def _begun(manifest: Table) -> str:
+    """The source type that a state itself says the picture began as."""
+    for action in _actions(manifest):
+        if action.get("action") == "c2pa.created" and action.get("digitalSourceType"):
+            return word_of(action["digitalSourceType"])
+    return next(_declared(manifest), "")
+
+
+def _edits(manifest: Table) -> list[str]:
+    """The source types of changes in which a generative model had a hand."""
+    changes = (one for one in _actions(manifest) if one.get("action") != "c2pa.created")
+    words = [word_of(change.get("digitalSourceType")) for change in changes]
+    return [word for word in words if is_generated(word) or is_partly(word)]
 
 
 def _is_intact(manifests: Table, ingredient: Table) -> bool:

@@ -200,7 +200,17 @@ def _gif(data: bytes, parts: Parts) -> None:
     # as good, because these names within packed pixels are as likely as a lottery win.
     parts.format = "image/gif"
     parts.credentials = b"\x21\xff\x0bC2PA_GIF" in data
+    if (at := data.find(b"\x21\xfe")) >= 0:
+        parts.say("comment", _gif_blocks(data, at + 2))
     _search_xmp(data, parts)
+
+
+def _gif_blocks(data: bytes, at: int) -> bytes:
+    content = bytearray()
+    while at < len(data) and data[at] and len(content) < MAX_PART:
+        content += data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+    return bytes(content)
 
 
 def _boxes(data: bytes, parts: Parts) -> None:

@@ -50,6 +50,7 @@ def pointing(data: bytes) -> list[tuple[str, str | None]]:
         ({"Description": f"a cat --v 7 Job ID: {'a' * 8}-bbbb-4ccc-8ddd-{'e' * 12}"}, "Midjourney"),
         ({"parameters": '{"sui_image_params": {"seed": 1}}'}, "SwarmUI"),
         ({"data": '{"prompt": "a cat", "seed": 1, "steps": 20}'}, "a picture generator"),
+        ({"prompt": "a cat", "seed": "1", "num_inference_steps": "20"}, "a picture generator"),
     ],
 )
 @pytest.mark.parametrize("packed", [False, True])
@@ -158,6 +159,35 @@ def test_settings_within_xmp_are_read() -> None:
     assert pointing(jpeg(xmp=xmp(inner))) == [("generator", "ai")]
 
 
+def test_the_credit_of_a_generator_is_read() -> None:
+    assert pointing(jpeg(xmp=xmp('photoshop:Credit="Made with Google AI"/>'))) == [
+        ("generator", "ai")
+    ]
+    assert collect(jpeg(xmp=xmp('photoshop:Credit="Edited with Google AI"/>'))) == ()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF"])
+def test_exif_and_xmp_are_found_in_every_format(form: str) -> None:
+    packet = source_type("trainedAlgorithmicMedia")
+    assert pointing(encode(photo(1), form, xmp=packet)) == [("iptc", "ai")]
+    assert pointing(encode(photo(1), form, exif=exif(CAMERA, TAKING))) == [("camera", "real")]
+
+
+def test_what_a_png_and_a_gif_say_is_found() -> None:
+    packet = source_type("trainedAlgorithmicMedia")
+    assert pointing(encode(photo(1), "PNG", exif=exif(CAMERA, TAKING))) == [("camera", "real")]
+    assert pointing(encode(photo(1), "GIF", comment=A1111.encode())) == [("generator", "ai")]
+    plain = encode(photo(1), "GIF")
+    with_xmp = plain[:-1] + b"\x21\xff\x0bXMP DataXMP" + packet + b"\x01\0" + plain[-1:]
+    assert pointing(with_xmp) == [("iptc", "ai")]
+
+
+def test_what_imagemagick_keeps_as_a_raw_profile_is_read() -> None:
+    block = exif(CAMERA, TAKING).tobytes()
+    raw = f"\nexif\n{len(block):8}\n{block.hex()}\n"
+    assert pointing(png({"Raw profile type exif": raw}, packed=True)) == [("camera", "real")]
+
+
 # --- cameras ---
 
 
@@ -240,7 +270,10 @@ def test_an_edit_by_a_model_makes_parts_of_a_photograph_generated() -> None:
     assert (piece.points_to, piece.detail["contradicts"]) == (None, ["real"])
 
 
-@pytest.mark.parametrize(("form", "media_type"), [("PNG", "image/png"), ("WEBP", "image/webp")])
+@pytest.mark.parametrize(
+    ("form", "media_type"),
+    [(name, f"image/{name.lower()}") for name in ("PNG", "WEBP", "GIF", "AVIF")],
+)
 def test_credentials_are_found_in_other_formats(form: str, media_type: str) -> None:
     picture = encode(photo(1), form)
     data = signed("trainedAlgorithmicMedia", picture=picture, media_type=media_type)

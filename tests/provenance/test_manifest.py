@@ -88,6 +88,12 @@ def test_an_opened_component_is_the_picture_itself() -> None:
     assert sum_up(store(opened, a=MADE))["source_type"] == "trainedAlgorithmicMedia"
 
 
+def test_an_edit_of_nothing_is_a_making() -> None:
+    drawn = manifest(("c2pa.edited", "trainedAlgorithmicMedia"))
+    said = sum_up(store(drawn))
+    assert (said["source_type"], said["partly"]) == ("trainedAlgorithmicMedia", False)
+
+
 def test_an_earlier_state_that_was_forged_does_not_count() -> None:
     edited = manifest(OPENED, ingredients=(ingredient("a", "parentOf", "claimSignature.mismatch"),))
     said = sum_up(store(edited, a=MADE))
