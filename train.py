@@ -61,6 +61,7 @@ if __name__ == "__main__":
     ARGUMENTS = parse_arguments()
 
 # ruff: noqa: E402
+import hashlib
 import json
 import time
 import uuid
@@ -79,7 +80,7 @@ from models.answers import gather
 from models.batch import Progress, fit, search
 from models.card import cross_validated, held_out, make_card
 from models.gate import Gate, weigh
-from models.lesson import read_lesson
+from models.lesson import read_digest, read_lesson
 from models.registry import new_version_id
 from models.report import render
 from models.summary import (
@@ -98,6 +99,8 @@ from wire import describe_error
 TOO_FEW = 3
 DEMO_MINIMUM = 10
 """Pictures a label the demonstration needs, whatever the user's own pictures must come to."""
+RECIPE = 1
+"""Moves when the same pictures would be trained on in another way."""
 REPORT_SECONDS = 2.0
 """Kept back from the time budget for plots and saving."""
 
@@ -214,7 +217,7 @@ def candidate(
     card["n_samples"]["without_vectors"] = lesson.without_vectors
     card["n_samples"]["left_out"] = dict(lesson.left_out)
     card["search"]["budget"] = budget
-    card["fingerprint"] = lesson.fingerprint(family)
+    card["fingerprint"] = _fingerprint(lesson.digest, embedder, family, needed)
     if alarm is not None:
         card["shortcuts"] = dict(alarm)
     version = engine.registry.save(
@@ -237,7 +240,7 @@ def candidate(
 
 def judge(engine: Engine, version: ModelVersion) -> Gate:
     """Whether a candidate takes the place of the current version."""
-    return weigh(engine.store, engine.registry, version)
+    return weigh(engine.store, engine.registry, engine.learned, version)
 
 
 def settle(
@@ -290,13 +293,12 @@ def settle(
         job_id=job_id,
         detail={**kept, **(detail or {})},
     )
-    told = [one for one in engine.store.runs.all(version.task) if one.version == version.id]
-    if told:
-        return TrainResult(version, told[0].gate == "promoted", told[0].reason, told[0])
-    if gate.promoted:
-        engine.store.versions.promote(version.task, version.id, gate.reason)
-    engine.store.runs.add(run)
-    return TrainResult(version, gate.promoted, gate.reason, run)
+    fresh = engine.store.versions.settle(
+        version.task, version.id, run, promote=gate.promoted, why=gate.reason
+    )
+    if not fresh:
+        run = engine.store.runs.of_version(version.task, version.id) or run
+    return TrainResult(version, run.gate == "promoted", run.reason, run)
 
 
 def skip(
@@ -331,21 +333,25 @@ def skip(
 def fingerprint(
     engine: Engine, task_name: str, *, classifier: str | None = None, demo: bool = False
 ) -> str:
-    """What `candidate` would be made from, as one short text: the same text, the same pictures.
+    """What `candidate` would be made from and how, as one short text.
+
+    The text of a run that trained is in its `detail`: where it is the same, nothing is new.
 
     Raises
     ------
     NotFound
         No such task.
-    NotEnoughData
-        There is too little to make one from.
     """
     settings = live_settings(engine)
     task = engine.store.tasks.get(task_name)
-    needed = DEMO_MINIMUM if demo else settings.min_images_per_class
     embedder = engine.embedders[task.kind].id
-    lesson = read_lesson(engine.store, task, embedder, needed=needed, demo=demo)
-    return lesson.fingerprint(classifier or settings.classifier_type.value)
+    digest = read_digest(engine.store, task, embedder, demo=demo)
+    needed = DEMO_MINIMUM if demo else settings.min_images_per_class
+    return _fingerprint(digest, embedder, classifier or settings.classifier_type.value, needed)
+
+
+def _fingerprint(*parts: object) -> str:
+    return hashlib.sha256(repr((RECIPE, *parts)).encode()).hexdigest()
 
 
 def main(arguments: argparse.Namespace) -> int:

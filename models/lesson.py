@@ -17,9 +17,6 @@ from models.standing import Opinion, Standing, heard
 from models.support import Chosen, choose_support
 from storage import Store
 
-RECIPE = "1"
-"""Moves when the same pictures would be trained on otherwise."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lesson:
@@ -37,8 +34,8 @@ class Lesson:
         Labels of an open task that have too few pictures, and how many.
     support
         What the version trained on this is held to.
-    embedder
-        Whose vectors they are.
+    digest
+        All that it was read from, as one short text.
     """
 
     train: Examples
@@ -48,18 +45,7 @@ class Lesson:
     without_vectors: int
     left_out: Mapping[str, int]
     support: Chosen
-    embedder: str
-
-    def fingerprint(self, classifier: str) -> str:
-        """What a version would be made from, as one short text."""
-        digest = hashlib.sha256(f"{RECIPE}|{self.embedder}|{classifier}".encode())
-        for side, pictures in ((self.train, self.train_pictures), (self.test, self.test_pictures)):
-            order = np.argsort(pictures)
-            columns = (pictures, side.labels, side.sources, side.families)
-            for row in zip(*(column[order] for column in columns), strict=True):
-                digest.update(repr(row).encode())
-            digest.update(b"|")
-        return digest.hexdigest()
+    digest: str
 
 
 def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: bool) -> Lesson:
@@ -87,11 +73,7 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
         A label of a closed task has fewer pictures with a vector than needed, or fewer than
         two of an open one have enough; names every count.
     """
-    samples = corrected(store, task, store.samples.all(task.name, demo=demo))
-    present, vectors = store.vectors.get(embedder, [sample.sha256 for sample in samples])
-    having = set(present)
-    ready = [_canonical(sample, task) for sample in samples if sample.sha256 in having]
-    waiting = len(samples) - len(ready)
+    ready, vectors, waiting = _ready(store, task, embedder, demo=demo)
     counts = Counter({task.variants.get(label, label): 0 for label in task.labels})
     counts.update(sample.label for sample in ready)
     _check_counts(task, counts, needed, waiting, embedder)
@@ -113,10 +95,34 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
         waiting,
         {label: counts[label] for label in sorted(counts.keys() - known)},
         choose_support([sample for sample in ready if sample.label in known]),
-        embedder,
+        _digest(ready),
     )
     _check_split(lesson)
     return lesson
+
+
+def read_digest(store: Store, task: Task, embedder: str, *, demo: bool) -> str:
+    """What `read_lesson` would read, as one short text, whether or not it is enough."""
+    return _digest(_ready(store, task, embedder, demo=demo)[0])
+
+
+def _ready(
+    store: Store, task: Task, embedder: str, *, demo: bool
+) -> tuple[list[Sample], NDArray[np.float32], int]:
+    """The pictures that have vectors, as people say they are, and how many have none."""
+    samples = corrected(store, task, store.samples.all(task.name, demo=demo))
+    present, vectors = store.vectors.get(embedder, [sample.sha256 for sample in samples])
+    having = set(present)
+    ready = [_canonical(sample, task) for sample in samples if sample.sha256 in having]
+    return ready, vectors, len(samples) - len(ready)
+
+
+def _digest(ready: Sequence[Sample]) -> str:
+    digest = hashlib.sha256()
+    for one in sorted(ready, key=lambda sample: sample.sha256):
+        row = (one.sha256, one.label, one.source, one.family, one.split.value)
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def _canonical(sample: Sample, task: Task) -> Sample:

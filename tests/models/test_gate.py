@@ -1,81 +1,251 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
-from models.card import Predictions
-from models.gate import compare
-from tests.models.made import clusters
+from models.evidence import Evidence, Fresh, Paired
+from models.fallen import Fallen
+from models.gate import Gate, decide
 
-
-def answers(wrong: int, *, n: int = 100, of: str = "ai") -> Predictions:
-    """Certain answers on n pictures a label, of which the last `wrong` of one label are wrong."""
-    examples = clusters(n)
-    said = examples.labels.copy()
-    rows = np.flatnonzero(examples.labels == of)[n - wrong :]
-    said[rows] = "real" if of == "ai" else "ai"
-    chances = np.column_stack([said == "ai", said == "real"]).astype(float)
-    return Predictions(examples, chances, ("ai", "real"))
+NOBODY = Paired(
+    np.empty(0, np.str_), np.empty(0, np.uint64), np.empty(0, np.bool_), np.empty(0, np.bool_)
+)
+NOTHING_NEW = Fresh(
+    np.empty(0, np.str_), np.empty(0, np.bool_), np.empty(0, np.intp), np.empty(0, np.bool_)
+)
 
 
-def test_an_equal_candidate_is_promoted() -> None:
-    assert compare(answers(10), answers(10)).promoted
+def right(n: int, *, wrong: int = 0, at: int = 0) -> np.ndarray:
+    """(n,) all right but `wrong` in a row from `at` on."""
+    rows = np.ones(n, np.bool_)
+    rows[at : at + wrong] = False
+    return rows
 
 
-def test_a_better_candidate_is_promoted_and_both_figures_are_said() -> None:
-    gate = compare(answers(4), answers(20))
+def paired(before: np.ndarray, after: np.ndarray, *, a_family: int = 1) -> Paired:
+    """The first half `ai`, the rest `real`; so many pictures in a row are one family."""
+    n = len(before)
+    labels = np.repeat(["ai", "real"], [n // 2, n - n // 2])
+    return Paired(labels, (np.arange(n) // a_family).astype(np.uint64), before, after)
+
+
+def fresh(n: int, odd: int, *, odd_before: int | None = None, of: str | None = None) -> Fresh:
+    """New labels, the first ones odd; half `ai` and half `real` in turn, or all of one."""
+    labels = np.full(n, of) if of else np.asarray(["ai", "real"] * n)[:n]
+    before = odd if odd_before is None else odd_before
+    return Fresh(labels, np.arange(n) < odd, np.arange(n), np.arange(n) < before)
+
+
+def evidence(shared: Paired, **more: object) -> Evidence:
+    had = len(shared)
+    plain = Evidence(shared, NOBODY, NOTHING_NEW, 0, 0, had, had, ())
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+def alike(n: int = 1_000, wrong: int = 100, *, moved: int = 0) -> Paired:
+    """Two versions equally good, with the same mistakes but for `moved` of each alone."""
+    rows = np.arange(n) % (n // wrong)  # each nth row, so that both labels have their share
+    before, after = rows != 0, rows != 0
+    before[np.flatnonzero(rows == 1)[:: max(wrong // max(moved, 1), 1)][:moved]] = False
+    after[np.flatnonzero(rows == 2)[:: max(wrong // max(moved, 1), 1)][:moved]] = False
+    return paired(before, after)
+
+
+def judged(before: np.ndarray, after: np.ndarray, *, a_family: int = 1) -> Gate:
+    return decide(evidence(paired(before, after, a_family=a_family)))
+
+
+# --- clearly worse, or not ---
+
+
+def test_an_equal_candidate_is_promoted_and_both_figures_are_said() -> None:
+    gate = decide(evidence(alike()))
 
     assert gate.promoted
-    assert "200 held-out pictures is 98.0%" in gate.reason
-    assert "90.0%" in gate.reason
+    assert "balanced accuracy on the 1000 pictures that both know is 90.0%" in gate.reason
+    assert "current version's 90.0%" in gate.reason
+    assert gate.figures["compared"]["change"] == 0
 
 
-def test_a_candidate_within_one_standard_error_is_promoted() -> None:
-    candidate, current = answers(3, of="ai"), answers(3, of="real")
-    worse_by_one = answers(4, of="ai")
+def test_a_better_candidate_is_promoted() -> None:
+    gate = judged(right(1_000, wrong=80), right(1_000, wrong=40))
 
-    assert compare(candidate, current).promoted
-    # one more mistake of 200, where seven answers differ
-    assert compare(worse_by_one, current).promoted
+    assert gate.promoted
+    assert gate.figures["compared"]["gained"] == 40
+    assert gate.figures["compared"]["low"] > 0
 
 
-def test_a_clearly_worse_candidate_is_kept() -> None:
-    gate = compare(answers(20), answers(4))
+def test_as_many_gained_as_lost_is_no_loss() -> None:
+    assert judged(right(1_000, wrong=30, at=0), right(1_000, wrong=30, at=30)).promoted
+
+
+def test_a_loss_within_what_chance_does_is_promoted() -> None:
+    before, after = right(1_000, wrong=30, at=0), right(1_000, wrong=34, at=30)
+
+    assert judged(before, after).promoted
+
+
+def test_a_clear_loss_is_kept_with_its_size_and_interval() -> None:
+    gate = judged(right(1_000), right(1_000, wrong=20, at=490))
 
     assert not gate.promoted
-    assert gate.reason.startswith("Clearly worse")
+    assert gate.reason.startswith("Clearly worse: balanced accuracy")
+    assert "difference -2.0 points" in gate.reason
+    assert gate.figures["against"][0] in gate.reason
 
 
 def test_pictures_on_which_both_agree_do_not_hide_a_loss() -> None:
-    # two more mistakes and no other difference: unpaired errors would swallow it
-    assert not compare(answers(12), answers(10)).promoted
+    # eight more mistakes of a thousand and no other difference: unpaired errors would swallow it
+    assert not judged(right(1_000, wrong=100), right(1_000, wrong=108)).promoted
+
+
+def test_near_duplicates_speak_once() -> None:
+    before, after = right(1_000), right(1_000, wrong=8, at=496)
+
+    assert not judged(before, after).promoted
+    assert judged(before, after, a_family=8).promoted
+
+
+def test_a_loss_of_one_label_is_not_made_up_for_by_another() -> None:
+    before = right(1_000, wrong=40, at=960)
+    after = right(1_000, wrong=30)
+
+    gate = judged(before, after)
+
+    assert gate.figures["compared"]["change"] > 0
+    assert not gate.promoted
+    assert gate.reason.startswith("Clearly worse on ai: 94.0% of 500")
 
 
 def test_labels_weigh_alike_however_many_pictures_they_have() -> None:
-    examples = clusters((190, 10))
-    truth = examples.labels == "ai"
-    chances = np.column_stack([truth, ~truth]).astype(float)
-    perfect = Predictions(examples, chances, ("ai", "real"))
-    lost = chances.copy()
-    lost[190:195] = [1.0, 0.0]
+    labels = np.repeat(["ai", "real"], [1_900, 100])
+    after = right(2_000, wrong=20, at=1_900)
+    shared = Paired(labels, np.arange(2_000).astype(np.uint64), right(2_000), after)
 
-    gate = compare(Predictions(examples, lost, ("ai", "real")), perfect)
+    gate = decide(evidence(shared))
+
+    assert gate.figures["compared"]["after"] == pytest.approx(0.9)
+    assert not gate.promoted
+
+
+def test_a_clear_loss_on_sources_left_out_is_kept() -> None:
+    unseen = paired(right(400), right(400, wrong=20, at=190))
+
+    gate = decide(evidence(alike(), unseen=unseen))
 
     assert not gate.promoted
-    assert "75.0%" in gate.reason
+    assert gate.reason.startswith("Clearly worse on sources left out")
 
 
-def test_a_current_version_that_lacks_a_label_is_beaten_by_one_that_knows_it() -> None:
-    candidate = answers(10)
-    other = np.tile([1.0], (200, 1))
-
-    assert compare(candidate, Predictions(candidate.examples, other, ("ai",))).promoted
-
-
-def test_without_held_out_pictures_it_is_promoted_and_says_so() -> None:
-    nothing = answers(0).examples.take(np.zeros(200, bool))
-    empty = Predictions(nothing, np.empty((0, 2)), ("ai", "real"))
-
-    gate = compare(empty, empty)
+def test_with_nothing_to_compare_on_it_is_promoted_and_says_so() -> None:
+    gate = decide(evidence(NOBODY))
 
     assert gate.promoted
     assert "No pictures are held out" in gate.reason
+
+
+def test_the_same_evidence_is_always_judged_alike() -> None:
+    before, after = right(500, wrong=25), right(500, wrong=25, at=200)
+
+    assert judged(before, after) == judged(before, after)
+
+
+# --- what is refused whatever the figures ---
+
+
+def test_a_candidate_that_no_longer_tells_a_label_apart_is_kept() -> None:
+    gate = decide(evidence(alike(), lost=("hands",)))
+
+    assert not gate.promoted
+    assert "does not know hands" in gate.reason
+
+
+def test_a_corrected_picture_that_would_fall_back_is_named() -> None:
+    fallen = Fallen(3, (), ("ab" * 32,), 1)
+
+    gate = decide(evidence(alike()), fallen)
+
+    assert not gate.promoted
+    assert "1 of 3 corrected pictures would fall back" in gate.reason
+    assert "abababababab" in gate.reason
+
+
+def test_corrected_pictures_that_stay_right_are_no_matter() -> None:
+    assert decide(evidence(alike()), Fallen(3, (), (), 1)).promoted
+
+
+# --- doubt: it has to be shown that nothing is lost ---
+
+
+def test_new_labels_as_good_as_old_ones_are_not_doubted() -> None:
+    gate = decide(evidence(alike(200, 20), fresh=fresh(200, 24), has=400))
+
+    assert gate.promoted
+    assert gate.figures["doubts"] == []
+
+
+def test_odd_new_labels_are_kept_where_few_pictures_cannot_show_that_they_do_no_harm() -> None:
+    gate = decide(evidence(alike(200, 20), fresh=fresh(200, 50), has=400))
+
+    assert not gate.promoted
+    assert "25% of 200 new labels are other than the rest leads to expect" in gate.reason
+    assert "of the old ones 10%" in gate.reason
+
+
+def test_odd_new_labels_are_let_in_where_many_pictures_show_that_they_do_no_harm() -> None:
+    gate = decide(evidence(alike(4_000, 400), fresh=fresh(200, 50), has=4_200))
+
+    assert gate.promoted
+    assert "It had to show that" in gate.reason
+
+
+def test_odd_labels_of_one_kind_among_good_ones_are_doubted() -> None:
+    some = fresh(400, 0)
+    odd = (some.labels == "real") & (np.arange(400) < 120)
+    one_way = replace(some, odd=odd, odd_before=odd)
+
+    gate = decide(evidence(alike(400, 40, moved=10), fresh=one_way, has=800))
+
+    assert not gate.promoted
+    assert "look at real first" in gate.reason
+
+
+def test_a_new_source_that_the_candidate_has_understood_is_not_doubted() -> None:
+    # the current version was wrong about half of it, the candidate learned it
+    gate = decide(evidence(alike(400, 40), fresh=fresh(200, 20, odd_before=100), has=600))
+
+    assert gate.promoted
+
+
+def test_a_handful_of_odd_labels_among_many_pictures_is_harmless() -> None:
+    gate = decide(evidence(alike(2_000, 20), fresh=fresh(8, 6), has=2_008))
+
+    assert gate.promoted
+
+
+def test_labels_that_changed_with_nobodys_word_for_it_are_doubted() -> None:
+    gate = decide(evidence(alike(400, 40, moved=10), relabelled=8))
+
+    assert not gate.promoted
+    assert "8 of 400 pictures have another label than before" in gate.reason
+
+
+def test_many_changed_labels_have_to_be_a_gain() -> None:
+    assert decide(evidence(alike(4_000, 400), relabelled=40)).promoted
+    assert not decide(evidence(alike(4_000, 400), relabelled=100)).promoted
+
+
+def test_far_fewer_pictures_than_before_are_doubted() -> None:
+    gate = decide(evidence(alike(400, 40, moved=10), has=100, removed=300))
+
+    assert not gate.promoted
+    assert "made from 100 pictures, the current version from 400" in gate.reason
+
+
+def test_doubt_without_anything_to_compare_on_keeps_the_current_version() -> None:
+    gate = decide(evidence(NOBODY, had=400, has=50))
+
+    assert not gate.promoted
+    assert "nothing to compare it on" in gate.reason
