@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,11 +22,21 @@ from config import Settings
 from domain import Delivery
 from storage import Store
 from tests.receiver import HANG, Receiver, receiving
-from webhook import PAUSES, announce, deliver_due, signature, warnings
+from webhook import MARGIN, PAUSES, announce, deliver_due, signature, warnings
 
 NIGHT = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 SECRET, TOKEN = "a key that nobody sees", "t0ken-in-the-path"
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "webhooks.md"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs" / "webhooks.md"
+SENDER = """
+import sys
+from datetime import datetime
+from config import load_settings
+from storage import open_store
+from webhook import deliver_due
+settings, now = load_settings(_env_file=None), datetime.fromisoformat(sys.argv[1])
+deliver_due(open_store(settings), settings, now, clock=lambda: now)
+"""
 
 
 def told_to(settings: Settings, receiver: Receiver | str, **changes: Any) -> Settings:
@@ -280,6 +293,27 @@ def test_it_waits_as_long_as_it_is_asked_to_within_a_day(
     assert only(store).next_try_at == NIGHT + waited
 
 
+def test_many_processes_send_each_message_once(any_store: Store, settings: Settings) -> None:
+    with receiving() as receiver:
+        settings = told_to(settings, receiver)
+        for n in range(12):
+            tell(any_store, settings, n)
+        together = threading.Barrier(4)
+        arrived: list[int] = []
+
+        def sender() -> None:
+            together.wait()
+            arrived.append(deliver(any_store, settings, NIGHT))
+
+        senders = [threading.Thread(target=sender) for _ in range(4)]
+        for one in senders:
+            one.start()
+        for one in senders:
+            one.join()
+    assert sum(arrived) == 12
+    assert len(receiver.ids) == len(set(receiver.ids)) == 12
+
+
 def test_one_message_is_sent_by_one_process_at_a_time(store: Store, settings: Settings) -> None:
     with receiving(HANG) as receiver:
         settings = told_to(settings, receiver)
@@ -293,17 +327,35 @@ def test_one_message_is_sent_by_one_process_at_a_time(store: Store, settings: Se
     assert len(receiver.requests) == 1
 
 
-def test_a_message_whose_sender_died_is_sent_again_with_its_id(
+def test_a_message_whose_sender_was_killed_comes_again_with_its_id(
     store: Store, settings: Settings
 ) -> None:
-    with receiving() as receiver:
-        settings = told_to(settings, receiver)
+    with receiving(HANG) as receiver:
+        settings = told_to(settings, receiver, fetch_timeout=30.0)
         made = tell(store, settings)
-        # as far as a process gets that is killed before it noted that the message arrived
-        assert store.deliveries.hold(made, NIGHT + timedelta(minutes=2))
-        assert deliver(store, settings, NIGHT + timedelta(minutes=1)) == 0
-        assert deliver(store, settings, NIGHT + timedelta(minutes=3)) == 1
-    assert receiver.ids == [made.id]
+        environment = {
+            **os.environ,
+            "DATA_DIR": str(settings.data_dir),
+            "WEBHOOK_URL": receiver.url,
+            "WEBHOOK_SECRET": SECRET,
+            "FETCH_TIMEOUT": "30",
+        }
+        sender = subprocess.Popen(
+            [sys.executable, "-c", SENDER, NIGHT.isoformat()], cwd=ROOT, env=environment
+        )
+        try:
+            assert receiver.came.wait(60)
+        finally:
+            sender.kill()
+            sender.wait()
+        held = timedelta(seconds=30) + MARGIN
+        assert deliver(store, settings, NIGHT + held - timedelta(seconds=1)) == 0
+        assert deliver(store, settings, NIGHT + held + timedelta(seconds=1)) == 1
+    assert receiver.ids == [made.id, made.id]
+    for request in receiver.requests:
+        timestamp = request.headers["x-exposr-timestamp"]
+        signed = request.headers["x-exposr-signature-256"]
+        assert signed == signature(SECRET, timestamp, request.body)
 
 
 # --- what stays secret ---
