@@ -2,90 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-DESCRIPTION = """Take every picture of a folder, also of its subfolders, into a task.
+from scraper.arguments import parse_arguments
 
-Pictures are copied into DATA_DIR; the folder stays as it is. Doing it again does no harm: what
-is there already is counted and left alone, and a run that was stopped goes on. A file that is
-no picture (text, JSON, .DS_Store) is passed over. A picture that cannot be decoded, or that the
-task has under another label, is put aside with its reason. Pictures that look alike are kept
-as one family, so that training never tests on a copy of what it learnt from."""
-
-EXAMPLES = """examples:
-  python -m scraper folder pictures/ai --label ai
-        one label for all, for the task authenticity
-  python -m scraper folder pictures --labels-from-folders --source webmix
-        pictures/ai/... are ai, pictures/real/... are real
-  python -m scraper folder faces --task smile --labels-from-folders
-        makes the task smile with a label for each subfolder
-  python -m scraper folder letters --task kannada --labels-from-folders --kind drawing
-        for handwriting and line drawings
-  python -m scraper folder pictures/real --label real --license CC-BY-4.0 --json
-
-Name where pictures come from with --source: training keeps sources apart to say how well it
-does on one that it has never seen. Then run `python -m embeddings` and `python train.py`.
-
-exit codes: 0 every picture is taken or was there; 1 some were put aside or had no label;
-2 wrong usage or settings, or the database does not work; 130 stopped by Ctrl-C
-"""
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number}: allowed: 1 or more")
-    return number
-
-
-def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scraper", description="Bring pictures into a task."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    folder = commands.add_parser(
-        "folder",
-        help="from a folder on this machine; see `python -m scraper folder --help`",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    folder.add_argument("folder", type=Path, metavar="DIR", help="where the pictures are")
-    folder.add_argument("--task", default="authenticity", metavar="T", help="default: %(default)s")
-    label = folder.add_mutually_exclusive_group(required=True)
-    label.add_argument("--label", metavar="L", help="what every picture is")
-    label.add_argument(
-        "--labels-from-folders",
-        action="store_true",
-        help="the subfolder a picture lies in is its label",
-    )
-    folder.add_argument(
-        "--source", default="", metavar="NAME", help="where they come from; default: DIR's name"
-    )
-    folder.add_argument("--license", default="", metavar="TEXT", help="under which terms")
-    folder.add_argument(
-        "--kind", choices=["photo", "drawing"], help="of a task that is made; default: photo"
-    )
-    folder.add_argument(
-        "--workers", type=_positive, metavar="N", help="threads that decode; default: one a core"
-    )
-    folder.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
-    return parser.parse_args(argv)
-
+__all__ = ["main", "parse_arguments"]
 
 if __name__ == "__main__":
     # before the imports below, which take a while: --help and a wrong option answer at once
     ARGUMENTS = parse_arguments()
 
-# ruff: noqa: E402
+import argparse
 import json
 import signal
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -95,12 +27,20 @@ from rich.table import Table
 
 from config import Settings, load_settings
 from domain import ExposrError, TaskKind
+from scraper.collecting import (
+    Collected,
+    collect,
+    listing,
+    print_collected,
+    print_listing,
+)
 from scraper.ingest import Request, Summary, ingest_folder
 from scraper.intake import Outcome
 from storage import Store, open_store
 from terminal import progress_bar
 
 DONE, SOME_ASIDE, CANNOT, INTERRUPTED = 0, 1, 2, 130
+GOES_ON = "Stopped. Nothing is lost: the same command goes on from here."
 SHOWN = 10
 """Pictures put aside that the table names; --json has them all."""
 
@@ -116,24 +56,62 @@ class Opened:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     errors = Console(stderr=True)
-    summary = Summary(arguments.task, "")
     # a plain kill ends as cleanly as Ctrl-C does
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _take(arguments, summary)
-    except KeyboardInterrupt:
-        summary.stopped = True
+        if arguments.list:
+            return _list(arguments)
+        if arguments.command == "folder":
+            return _folder(arguments, errors)
+        return _collect(arguments, errors)
     except ExposrError as error:
         errors.print(escape(error.message), style="red", highlight=False)
         return CANNOT
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    settings = load_settings()
+    with closing(open_store(settings)) as store:
+        sources = listing(settings, store)
+    if arguments.json:
+        print(json.dumps({"sources": sources}, ensure_ascii=False))
+    else:
+        print_listing(sources)
+    return DONE
+
+
+def _collect(arguments: argparse.Namespace, errors: Console) -> int:
+    settings = load_settings()
+    collected, ended_at_once = Collected(), False
+    with closing(open_store(settings)) as store:
+        try:
+            collect(Opened(settings, store), arguments, collected)
+        except KeyboardInterrupt:
+            ended_at_once = True
+    if arguments.json:
+        print(json.dumps(collected.described(), ensure_ascii=False))
+    else:
+        print_collected(collected)
+    if collected.stopped or ended_at_once:
+        errors.print(GOES_ON)
+        return INTERRUPTED
+    return SOME_ASIDE if collected.failed else DONE
+
+
+def _folder(arguments: argparse.Namespace, errors: Console) -> int:
+    summary = Summary(arguments.task, "")
+    try:
+        _take(arguments, summary)
+    except KeyboardInterrupt:
+        summary.stopped = True
     if arguments.json:
         print(json.dumps(describe(summary), ensure_ascii=False))
     else:
         _print_summary(summary)
     if summary.stopped:
-        errors.print("Stopped. Nothing is lost: the same command goes on from here.")
+        errors.print(GOES_ON)
         return INTERRUPTED
     aside = summary.refused or summary.unlabelled or summary.closed
     return SOME_ASIDE if aside else DONE

@@ -84,7 +84,9 @@ def crawl(
     Raises
     ------
     Unacceptable
-        The source, query, address, licence, label or number cannot be used, or a key is missing.
+        The source, query, address, licence, label, task or number cannot be used.
+    Unavailable
+        The source's key is missing.
     """
     plan = plan_crawl(collection, request)
     stop = stop or threading.Event()
@@ -124,6 +126,7 @@ class _Run:
     def go(self) -> Crawl:
         """Collect until there is a reason to end."""
         ended = STOPPED
+        self._progress(0, self._plan.count)
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="crawl")
         try:
             ended = self._collect(pool)

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from config import Settings
-from domain import DEFAULT_TASK, Task, TaskKind, Unacceptable
+from domain import DEFAULT_TASK, NotFound, Task, TaskKind, Unacceptable, Unavailable
 from scraper.folders import normal
 from scraper.ingest import task_with
 from scraper.intake import Collection, Offer
 from scraper.sources import Listed, Source, source_named
+from storage import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +61,17 @@ def plan_crawl(collection: Collection, request: CrawlRequest) -> Plan:
     Raises
     ------
     Unacceptable
-        The source, query, address, licence, label or number cannot be used, or a key is missing.
+        The source, query, address, licence, label, task or number cannot be used.
+    Unavailable
+        The source's key is missing.
     """
     source = source_named(request.source)
     if request.count < 1:
         raise Unacceptable("count", request.count, "1 or more")
     if key := missing_key(collection.settings, source):
-        allowed = f"the key that {source.name} gives you; see {source.terms}"
-        raise Unacceptable(key.upper(), "", allowed)
+        raise Unavailable(f"{source.name} needs its key in {key.upper()}; see {source.terms}")
     query = _query(source, request)
-    label = normal(request.label) if request.label else source.label
-    if label is None:
-        raise Unacceptable("label", "", f"what the pictures of {request.url} are")
+    label = _label(collection.store, source, request)
     task = task_with(collection.store, request.task, [label])
     label = task.variants.get(label, label)
     if task.kind is TaskKind.AUTHENTICITY and source.label not in (None, label):
@@ -82,6 +82,19 @@ def plan_crawl(collection: Collection, request: CrawlRequest) -> Plan:
 def missing_key(settings: Settings, source: Source) -> str:
     """The setting in which a source's key is missing; empty when it is there or not needed."""
     return source.key if source.key and not getattr(settings, source.key) else ""
+
+
+def _label(store: Store, source: Source, request: CrawlRequest) -> str:
+    """What was said, or in the task authenticity what the source is known for."""
+    if request.label:
+        return normal(request.label)
+    try:
+        authenticity = store.tasks.get(request.task).kind is TaskKind.AUTHENTICITY
+    except NotFound:
+        authenticity = False
+    if source.label is None or not authenticity:
+        raise Unacceptable("label", "", f"what the pictures are in the task {request.task}")
+    return source.label
 
 
 def _query(source: Source, request: CrawlRequest) -> str:

@@ -515,6 +515,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whoever hangs up on a kept connection is no news."""
+
 
 @contextlib.contextmanager
 def serving_apis(*, delay: float = 0.0, page_size: int = 1000) -> Iterator[Site]:
