@@ -131,6 +131,12 @@ def _database_url(value: str) -> str:
     return value
 
 
+def _webhook_url(value: str) -> str:
+    if value and not re.fullmatch(r"https?://[^/?#@\s]+([/?#][!-~]*)?", value, re.IGNORECASE):
+        raise ValueError("allowed: http:// or https://, a host, no user name or password")
+    return value
+
+
 def _certificates(value: Path) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
@@ -316,7 +322,7 @@ class Settings(BaseSettings):
     unsplash_key: str = Field("", description="Access key for unsplash.")
     pexels_key: str = Field("", description="API key for pexels.")
 
-    webhook_url: str = Field(
+    webhook_url: Annotated[str, AfterValidator(_webhook_url)] = Field(
         "", description="Where promotions and the verdicts they change are sent."
     )
     webhook_secret: str = Field("", description="Key that signs what is sent to WEBHOOK_URL.")

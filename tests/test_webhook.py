@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from config import Settings
+from config import ConfigError, Settings, load_settings
 from domain import Delivery
 from storage import Store
 from tests.receiver import HANG, Receiver, receiving
@@ -359,6 +359,32 @@ def test_a_message_whose_sender_was_killed_comes_again_with_its_id(
 
 
 # --- what stays secret ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        TOKEN,
+        f"ftp://127.0.0.1/{TOKEN}",
+        f"http://me:{TOKEN}@hooks.example/",
+        f"https://hooks.example/{TOKEN} x",
+        f"https://hooks.example/{TOKEN}\nX-Other: 1",
+        "http://",
+        "http:///x",
+    ],
+)
+def test_a_url_that_cannot_be_is_said_at_the_start_without_it(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(_env_file=None, webhook_url=url)
+    assert "WEBHOOK_URL=(hidden): allowed: http:// or https://" in caught.value.message
+    assert TOKEN not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080", "HTTPS://hooks.example/a?key=b#c", "http://[fd00::1]:9/x"]
+)
+def test_a_url_that_can_be_is_taken(url: str) -> None:
+    assert load_settings(_env_file=None, webhook_url=url).webhook_url == url
 
 
 @pytest.mark.parametrize(
