@@ -54,6 +54,16 @@ def nights(store: Store, person: str, n: int) -> None:
         pass
 
 
+def retrain(store: Store, person: str, n: int) -> None:
+    """Begin a retrain, leave what one stage made, and never get any further."""
+    job = store.jobs.claim(person, "retrain", datetime.now(UTC))
+    assert job is not None
+    store.jobs.beat(job.id, person, datetime.now(UTC))
+    store.jobs.keep(job.id, person, {"stage": n}, datetime.now(UTC))
+    print("kept", flush=True)
+    sys.stdin.readline()
+
+
 def work(store: Store, person: str) -> bool:
     """Do a queued retrain, if there is one."""
     job = store.jobs.claim(person, "retrain", datetime.now(UTC))
@@ -62,6 +72,9 @@ def work(store: Store, person: str) -> bool:
     store.jobs.finish(job.id, person, datetime.now(UTC), result={"by": person})
     print(job.id, "worked", flush=True)
     return True
+
+
+VERBS = {"correct": correct, "add": add, "hold": hold, "nights": nights, "retrain": retrain}
 
 
 def main() -> None:
@@ -75,9 +88,7 @@ def main() -> None:
         store = open_store(settings)
         print(len(store.tasks.all()), flush=True)
     else:
-        {"correct": correct, "add": add, "hold": hold, "nights": nights}[verb](
-            store, person, int(n)
-        )
+        VERBS[verb](store, person, int(n))
     store.close()
 
 

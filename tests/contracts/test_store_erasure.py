@@ -235,8 +235,12 @@ def test_nothing_of_it_is_left_in_the_files(settings: Settings, of_picture: None
     store.verdicts.add(verdict("v", picture=facts(TEXT), reasons=("a private reason",)))
     store.vectors.put("e", [PICTURE], VECTOR)
     store.blobs.put(BYTES)
+    store.crawls.note(TASK, "page", [seen_as(TEXT)])
+    store.changes.put(TASK, "v1", [changed(TEXT)])
+    store.file_facts.put_many("r", {PICTURE: {"camera": "a private camera"}})
+    store.deliveries.add("promoted", {"changed": [PICTURE]}, NOON)
     store.close()
-    secrets = (PICTURE.encode(), b"a private", VECTOR.tobytes(), BYTES)
+    secrets = (PICTURE.encode(), b"a private", b"example.org", VECTOR.tobytes(), BYTES)
     found = b"".join(file.read_bytes() for file in _files(settings.data_dir))
     assert all(secret in found for secret in secrets)
 

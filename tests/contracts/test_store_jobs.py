@@ -15,7 +15,7 @@ from config import Settings
 from domain import Clock, Conflict, Job, JobStatus, Night, NotFound, TaskKind
 from storage import Store, open_store
 from tests.contracts.stores import NOON
-from tests.contracts.teaching import begin, finish, processes
+from tests.contracts.teaching import begin, finish, kill_after, line_of, processes
 
 TASK = "authenticity"
 SECOND = timedelta(seconds=1)
@@ -377,6 +377,23 @@ def test_four_processes_take_and_work_off_each_night_once(any_settings: Settings
     assert {night.job_id for night in nights} == {job.id for job in jobs}
     worked = [line.split()[0] for line in lines if "worked" in line]
     assert sorted(worked) == sorted(job.id for job in jobs)
+
+
+def test_another_goes_on_with_what_a_killed_process_kept(any_settings: Settings) -> None:
+    store = open_store(any_settings)
+    job = asked(store)
+    with processes(any_settings, "retrain", ["ann"], 7) as (worker,):
+        begin(worker)
+        assert line_of(worker) == "kept"
+        kill_after(worker, 0)
+    left = store.jobs.get(job.id)
+    assert (left.status, left.holder) == (JobStatus.RUNNING, "ann")
+    taken = store.jobs.take_over(job.id, left.beats, "bob", NOON)
+    assert taken is not None
+    assert (taken.kept, taken.attempts) == ({"stage": 7}, 2)
+    store.jobs.finish(job.id, "bob", NOON)
+    assert store.jobs.running("retrain") == []
+    store.close()
 
 
 # --- the schedule and its clocks ---

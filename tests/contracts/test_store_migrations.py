@@ -14,10 +14,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
 from config import Settings
-from domain import Unavailable
+from domain import Conflict, Unavailable
 from storage import State, Store, open_store, schema
 from storage.store import Database, migration_config
-from tests.contracts.stores import facts, new, sha, teach
+from tests.contracts.stores import NOON, facts, new, sha, teach
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "authenticity"
@@ -135,6 +135,50 @@ def test_the_log_that_was_brought_forward_is_still_append_only(old_settings: Set
         ):
             connection.exec_driver_sql(change)
     assert store.corrections.since(TASK, 0) == before
+    store.close()
+
+
+WHEN_TAUGHT = """
+INSERT INTO promotions (task_id, version, at, why) VALUES (1, 'v1', '{at}', 'first');
+INSERT INTO runs VALUES
+    ('r', 1, 'asked', '{at}', '{at}', '{{"ai": 250}}', '{{}}', 'promoted', 'first', 'v1');
+INSERT INTO jobs VALUES
+    ('j', 'embed', 1, 'done', NULL, '{{"n": 1}}', 3, 3, '', '{{}}', NULL, '{at}', '{at}', '{at}'),
+    ('k', 'retrain', NULL, 'queued', 'retrain', '{{}}', 0, 0, '', NULL, NULL, '{at}', '{at}', NULL);
+"""
+"""Rows of the second tables, beside those that were brought forward."""
+
+
+def test_the_second_tables_are_brought_forward_with_all_that_is_in_them(
+    old_settings: Settings,
+) -> None:
+    database = Database(old_settings.resolved_database_url)
+    with database.writing() as connection:
+        command.upgrade(migration_config(connection), "0002")
+        zone = "" if "sqlite" in old_settings.resolved_database_url else "+00:00"
+        script = WHEN_TAUGHT.format(at=f"2026-03-01 12:00:00.000000{zone}")
+        for statement in filter(str.strip, script.split(";")):
+            connection.exec_driver_sql(statement)
+    database.close()
+
+    store = open_store(old_settings)
+    (run_,) = store.runs.all(TASK)
+    assert (run_.id, run_.counts, run_.job_id, run_.detail) == ("r", {"ai": 250}, None, {})
+    assert [p.version for p in store.versions.promotions(TASK)] == ["v1"]
+    done = store.jobs.get("j")
+    assert (done.status, done.task, done.done, done.beats, done.kept) == ("done", TASK, 3, 0, {})
+    with pytest.raises(Conflict):  # the queued one still has its slot
+        store.jobs.ask("retrain", request={}, now=NOON)
+    claimed = store.jobs.claim("me", "retrain", NOON)
+    assert claimed is not None
+    assert (claimed.id, claimed.attempts) == ("k", 1)
+    with (
+        pytest.raises(DBAPIError),
+        store.database.writing() as connection,
+    ):
+        connection.exec_driver_sql("UPDATE jobs SET status = 'lost'")
+    assert store.samples.months(TASK) == ["2026-03"]
+    assert teach(store, "a", "ai").seq == 3
     store.close()
 
 
