@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from struct import Struct
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUEST, REPLY = Struct(">HI"), Struct(">I")
@@ -43,9 +46,11 @@ class Apart:
         try:
             return self._ask(data, media_type, deadline)
         except TimeoutError:
+            log.warning("reading content credentials took over %g s and was ended", self._seconds)
             self._end()
             return {"status": "unread", "why": f"it took over {self._seconds:g} seconds"}
         except (OSError, EOFError, ValueError) as error:
+            log.warning("the process that reads content credentials failed: %r", error)
             self._end()
             return {"status": "unreadable", "why": f"reading it failed: {type(error).__name__}"}
         finally:

@@ -112,6 +112,7 @@ class Intake:
             if self._evidence_against(sha256, offer.label):
                 outcomes.append((Outcome.CONTRADICTED, None))
                 continue
+            self._evidence.pop(sha256, None)
             outcome, family = self._family(read)
             outcomes.append((outcome, None))
             new.append((read, self._sample(offer, family)))
@@ -142,8 +143,8 @@ class Intake:
 
     def _look_into(self, data: bytes, sha256: str) -> None:
         found = collect(data, anchors=self._anchors)
-        if any(piece.detail.get("contradicts") for piece in found):
-            self._evidence[sha256] = found
+        if against := tuple(piece for piece in found if piece.detail.get("contradicts")):
+            self._evidence[sha256] = against
 
     def _evidence_against(self, sha256: str, offered: str) -> Evidence | None:
         """What the file says that rules the label out; the task may call `ai` and `real` else."""

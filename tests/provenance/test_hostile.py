@@ -133,9 +133,10 @@ def sound() -> Iterator[Apart]:
     ],
     ids=["crash", "exit", "overlong", "no JSON", "cut"],
 )
-def test_a_crash_is_one_files_misfortune(code: str) -> None:
+def test_a_crash_is_one_files_misfortune(code: str, caplog: pytest.LogCaptureFixture) -> None:
     apart = fake(code)
     assert apart.ask(b"x" * 3_000_000, "image/jpeg")["status"] == "unreadable"
+    assert "reads content credentials failed" in caplog.text
     apart.close()
 
 
