@@ -4,14 +4,17 @@ The user's way is `GridSearchCV(LogisticRegression())` over five values of C wit
 every core. Both get the same vectors, made by a seed to be like an embedder's: unit rows whose
 spread falls off from direction to direction, labels made of several clusters each, a few wrong
 labels, near-duplicates. Every run is a process of its own, so that its peak memory is its own,
-and the ways take turns, so that a busy moment hits all of them; processor seconds (with imports and
-the making of the vectors) say more where others use the machine as well.
+and the ways take turns, so that a busy moment hits all of them; processor seconds (of the training
+alone, its workers included) say more where others use the machine as well, and the line says how
+busy it was. `ridge` is the ridge path alone: search, calibration, fit. Of `auto` it is also said
+what its linear candidates took.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -22,6 +25,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from joblib.externals.loky import get_reusable_executor
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -30,6 +34,7 @@ from sklearn.model_selection import GridSearchCV
 
 from benchmarks.ledger import record
 from models.batch import fit, search
+from models.candidates import Logistic, Ridge
 from models.examples import Examples
 from models.grid import LOGISTIC_RAW
 
@@ -39,8 +44,8 @@ MILLION = 1_000_000
 DIM = 512
 CLUSTERS = 8
 TEST_ROWS = 5_000
-PLAIN, AUTO, LOGISTIC = "plain GridSearchCV", "auto", "logistic_regression"
-WAYS = (PLAIN, AUTO, LOGISTIC)
+PLAIN, AUTO, LOGISTIC, RIDGE = "plain GridSearchCV", "auto", "logistic_regression", "ridge"
+WAYS = (PLAIN, RIDGE, LOGISTIC, AUTO)
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -89,6 +94,8 @@ def _measure(size: int, arguments: argparse.Namespace) -> dict[str, Any]:
                 "seconds": median(run["seconds"] for run in each),
                 "seconds_each": [run["seconds"] for run in each],
                 "cpu_seconds": median(run["cpu_seconds"] for run in each),
+                "linear_seconds": median(run["linear_seconds"] for run in each),
+                "load": median(run["load"] for run in each),
                 "peak_mb": median(run["peak_mb"] for run in each),
                 "accuracy": median(run["accuracy"] for run in each),
                 "winner": each[0]["winner"],
@@ -104,40 +111,49 @@ def _in_a_process(way: str, size: int, arguments: argparse.Namespace) -> dict[st
         sys.executable, "-m", "benchmarks.training", "--one", way, str(size),
         "--labels", str(arguments.labels), "--budget", str(arguments.budget),
     ]  # fmt: skip
-    before = _children_cpu()
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{way} at {size} rows failed:\n{done.stderr[-2000:]}")
-    return {**json.loads(done.stdout), "cpu_seconds": _children_cpu() - before}
+    return dict(json.loads(done.stdout))
 
 
-def _children_cpu() -> float:
-    """Processor seconds of all that were started and have ended, imports and made data too."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _cpu() -> float:
+    """Processor seconds of this process and of what it started and has ended."""
+    each = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in each)
 
 
 def run_one(way: str, rows: int, labels: int, budget: float) -> dict[str, Any]:
     """Train one way on made vectors, in this process."""
     vectors, names, families = made(rows + TEST_ROWS, labels)
     known, test = slice(0, rows), slice(rows, None)
-    started = time.perf_counter()
+    started, cpu, linear = time.perf_counter(), _cpu(), 0.0
     if way == PLAIN:
         predict, winner, skipped = _plain(vectors[known], names[known])
     else:
         examples = Examples(vectors[known], names[known], np.full(rows, "made"), families[known])
-        found = search(examples, classifier=way, budget=budget)
+        if way == RIDGE:
+            found = search(examples, classifier="svm", kinds=(Ridge.kind,), budget=budget)
+        else:
+            found = search(examples, classifier=way, budget=budget)
         head = fit(found)
         winner, skipped = found.winner.candidate.name, found.skipped
+        kinds = [one.kind for one in (Ridge, Logistic)]
+        linear = sum(one.seconds for one in found.tried if one.name.partition(",")[0] in kinds)
 
         def predict(asked: NDArray[np.float32]) -> NDArray[np.str_]:
             said: NDArray[np.str_] = np.asarray(head.classes)[head.predict_proba(asked).argmax(1)]
             return said
 
     seconds = time.perf_counter() - started
+    if way == PLAIN:
+        get_reusable_executor().shutdown()  # or its workers' processor time is not known yet
     usage = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": seconds,
+        "cpu_seconds": _cpu() - cpu,
+        "linear_seconds": linear,
+        "load": os.getloadavg()[0],
         "peak_mb": max(each.ru_maxrss for each in usage) / 1024,
         "accuracy": float((predict(vectors[test]) == names[test]).mean()),
         "winner": winner,
@@ -182,13 +198,17 @@ def _line(figures: dict[str, Any], argv: Sequence[str]) -> str:
     parts = []
     for size in figures["sizes"]:
         ways = ", ".join(
-            f"{way} {one['seconds']:.1f} s, {one['cpu_seconds']:.0f} CPU s, "
-            f"{one['peak_mb']:.0f} MB, accuracy {one['accuracy']:.3f}"
+            f"{way} {one['seconds']:.2f} s{_of_it(way, one)}, {one['cpu_seconds']:.1f} CPU s, "
+            f"{one['peak_mb']:.0f} MB, accuracy {one['accuracy']:.3f}, load {one['load']:.1f}"
             for way, one in size["ways"].items()
         )
         parts.append(f"{size['rows']:,} x {DIM}: {ways}")
     command = " ".join(["python -m benchmarks.training", *argv])
     return f"`{command}` ({figures['labels']} labels): " + "; ".join(parts)
+
+
+def _of_it(way: str, figures: dict[str, Any]) -> str:
+    return f" (linear {figures['linear_seconds']:.2f})" if way == AUTO else ""
 
 
 def _print(results: Sequence[dict[str, Any]]) -> None:
@@ -198,8 +218,8 @@ def _print(results: Sequence[dict[str, Any]]) -> None:
             table.add_row(
                 f"{size['rows']:,}",
                 way,
-                f"{one['seconds']:.1f}",
-                f"{one['cpu_seconds']:.0f}",
+                f"{one['seconds']:.2f}{_of_it(way, one)}",
+                f"{one['cpu_seconds']:.1f}",
                 f"{one['peak_mb']:.0f}",
                 f"{one['accuracy']:.3f}",
                 one["winner"],

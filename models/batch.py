@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -114,6 +114,7 @@ def search(
     examples: Examples,
     *,
     classifier: str = "auto",
+    kinds: Collection[str] | None = None,
     budget: float = 300.0,
     progress: Progress | None = None,
     clock: Clock = time.monotonic,
@@ -132,6 +133,8 @@ def search(
         The training rows alone.
     classifier
         A family, or `auto` for all of them.
+    kinds
+        Of its candidates only those of these kinds; None: all.
     budget
         Seconds for search, last fit and unseen sources. The first candidate, the cheapest, is
         always finished.
@@ -153,7 +156,9 @@ def search(
     deadline = started + SEARCH_SHARE * budget
     folds = family_folds(examples)
     race = Race(examples, folds, deadline, clock, jobs or cores())
-    todo, left_out = candidates(classifier, examples.vectors, len(examples.classes))
+    todo, left_out = candidates(classifier, examples.vectors, len(race.classes))
+    if kinds is not None:
+        todo = [candidate for candidate in todo if candidate.kind in kinds]
     race.skipped.update(left_out)
     with solving():
         for done, candidate in enumerate(todo):
@@ -161,7 +166,7 @@ def search(
                 progress(done, len(todo), candidate.name)
             race.run(candidate)
         winner = race.winner()
-        method = choose_method(winner.scores, examples.codes, examples.classes, folds)
+        method = choose_method(winner.scores, race.codes, race.classes, folds)
     if progress is not None:
         progress(len(todo), len(todo), "")
     seconds = clock() - started

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import ready
 from models.closed_form import Scores, Vectors, ridge_across, ridge_path
 from models.dealt import Dealt
 from models.examples import Rows
+from models.logistic_path import LogisticPath
 
 Setting = Mapping[str, Any]
 
@@ -45,6 +47,8 @@ class Candidate(ABC):
     kind: ClassVar[str]
     growth: ClassVar[float] = 1.0
     """How time grows with rows: time ~ rows ** growth."""
+    bytes_a_value: ClassVar[int] = 8
+    """What a fit on a fold holds for each number in it: the fold's copy, and it scaled."""
 
     @property
     def name(self) -> str:
@@ -153,7 +157,7 @@ class Ridge(Candidate):
 
     def shares(self, dealt: Dealt) -> bool:
         """With rows enough that columns are fewer."""
-        return bool(len(dealt) >= max(SHARED_ROWS, 2 * dealt.vectors.shape[1]))
+        return tall(dealt)
 
     def across(self, dealt: Dealt) -> Iterator[Scores]:
         """All folds and settings from one product of the rows."""
@@ -165,17 +169,10 @@ class Ridge(Candidate):
         if not self.shares(dealt):
             return super().fitted(setting, dealt, classes)
         equations = dealt.linear.equations(None)
-        scaled = self.scaling == STANDARD
-        asked = equations.standardised() if scaled else equations
+        asked = equations.standardised() if self.scaling == STANDARD else equations
         coefficients = asked.solve(setting["alpha"])
-        # the pipeline takes rows as they come, the equations are of rows less the centre
-        ahead = equations.plain / equations.spread if scaled else -dealt.centre
-        behind = equations.mean / equations.spread if scaled else equations.mean
-        intercept = equations.offset + (ahead - behind) @ coefficients
         pipeline = self.pipeline(setting, len(dealt))
-        if scaled:
-            mean = dealt.centre + equations.plain
-            ready.scaler(pipeline["scale"], mean, equations.spread, len(dealt))
+        intercept = equations.offset + placed(pipeline, dealt) @ coefficients
         ready.ridge(pipeline["classify"], coefficients, intercept, classes)
         return pipeline
 
@@ -198,6 +195,49 @@ class Logistic(Candidate):
         for setting in self.settings:
             yield raw_scores(model.set_params(C=setting["C"]).fit(train, codes), test)
 
+    def shares(self, dealt: Dealt) -> bool:
+        """With rows enough that columns are fewer."""
+        return tall(dealt)
+
+    def across(self, dealt: Dealt) -> Iterator[Scores]:
+        """All folds side by side, each C from where the one before ended."""
+        path = LogisticPath(dealt, range(dealt.folds), standard=self.scaling == STANDARD)
+        for setting in self.settings:
+            path.solve(setting["C"])
+            yield path.scores()
+
+    def fitted(self, setting: Setting, dealt: Dealt, classes: Sequence[str]) -> Any:
+        """By the solver that scored the folds, if it did."""
+        if not self.shares(dealt):
+            return super().fitted(setting, dealt, classes)
+        path = LogisticPath(dealt, [None], standard=self.scaling == STANDARD)
+        path.solve(setting["C"])
+        coefficients, intercept = path.point.coefficients[0], path.point.intercepts[0]
+        pipeline = self.pipeline(setting, len(dealt))
+        intercept = intercept + placed(pipeline, dealt) @ coefficients
+        ready.logistic(pipeline["classify"], coefficients, intercept, classes)
+        return pipeline
+
+
+def tall(dealt: Dealt) -> bool:
+    """Whether rows are enough for folds to share the product of their columns."""
+    return bool(len(dealt) >= max(SHARED_ROWS, 2 * dealt.vectors.shape[1]))
+
+
+def placed(pipeline: Any, dealt: Dealt) -> NDArray[np.float64]:
+    """Fit the pipeline's scaling; from where equations take the columns to where it does.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (dim,) what equations take from a row beside what the scaling takes, as scaled.
+    """
+    equations = dealt.linear.equations(None)
+    if pipeline["scale"] == "passthrough":
+        return np.asarray(-dealt.centre - equations.mean)
+    ready.scaler(pipeline["scale"], dealt.centre + equations.plain, equations.spread, len(dealt))
+    return np.asarray((equations.plain - equations.mean) / equations.spread)
+
 
 @dataclass(frozen=True)
 class LinearSvm(Candidate):
@@ -206,6 +246,7 @@ class LinearSvm(Candidate):
     family = "svm"
     kind = "linear SVM"
     growth = 1.25
+    bytes_a_value = 32  # also as float64, and as liblinear's pairs of column and value
 
     def model(self, setting: Setting) -> Any:
         """A LinearSVC."""
@@ -221,6 +262,7 @@ class Forest(Candidate):
     family = "random_forest"
     kind = "random forest"
     growth = 1.1
+    bytes_a_value = 4
 
     def model(self, setting: Setting) -> Any:
         """A RandomForestClassifier."""

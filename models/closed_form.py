@@ -82,7 +82,7 @@ class Solved:
 def _scored(
     dealt: Dealt, features: Features, solved: Callable[[int], Solved], settings: int
 ) -> Iterator[Scores]:
-    each = dealt.each(solved)
+    each = dealt.each_of(solved, range(dealt.folds))
     scores = dealt.scores(features, [s.coefficients for s in each], [s.offset for s in each])
     yield from np.split(scores, settings, axis=1)
 

@@ -91,7 +91,7 @@ class Dealt:
         apart = self.labels <= LABELS_APART
         shape = (self.folds, self.labels)
         counts = np.asarray([len(rows) for rows in groups], np.float64).reshape(shape)
-        sums = self._map(lambda rows: _sums(rows, features, apart), groups)
+        sums = self.each_of(lambda rows: _sums(rows, features, apart), groups)
         columns = len(sums[0][0])
         if apart:
             products = np.zeros((self.folds + 1, self.labels, columns, columns))
@@ -100,7 +100,7 @@ class Dealt:
                 products[-1, label] += one[2]
         else:
             fits = [*range(self.folds), None]
-            products = np.stack(self._map(lambda f: self._weighted(f, counts, features), fits))
+            products = np.stack(self.each_of(lambda f: self._weighted(f, counts, features), fits))
         return Moments(
             counts,
             np.stack([one[0] for one in sums]).reshape(*shape, columns),
@@ -118,12 +118,12 @@ class Dealt:
             for rows in _blocks(np.flatnonzero(self.fold_of == fold)):
                 scored[rows] = features(rows) @ coefficients[fold] + offsets[fold]
 
-        self._map(one, range(self.folds))
+        self.each_of(one, range(self.folds))
         return scored
 
     def in_blocks(self, work: Callable[[Rows], None]) -> None:
         """Do something for every row, block by block."""
-        self._map(work, [*_blocks(np.arange(len(self)))])
+        self.each_of(work, [*_blocks(np.arange(len(self)))])
 
     def spread_over(self, order: Rows, rows: int) -> Rows:
         """(r,) the first so many rows of an order, the same number from each fold."""
@@ -131,11 +131,10 @@ class Dealt:
         each = [order[self.fold_of[order] == fold][:wanted] for fold in range(self.folds)]
         return np.concatenate(each)
 
-    def each(self, work: Callable[[int], Done]) -> list[Done]:
-        """What `work` gives for each fold left out."""
-        return self._map(work, range(self.folds))
-
-    def _map(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> list[Done]:
+    def each_of(self, work: Callable[[Task], Done], tasks: Sequence[Task]) -> list[Done]:
+        """What `work` gives for each task, in their order."""
+        if self.jobs == 1 or len(tasks) == 1:
+            return [work(task) for task in tasks]
         with ThreadPoolExecutor(self.jobs) as pool:
             return list(pool.map(work, tasks))
 

@@ -20,6 +20,10 @@ PILOT_ROWS = 1_000
 """Rows a candidate is timed on before it is let loose on many more."""
 PILOT_FROM = 2_500
 """Rows from which the pilot costs little beside the thing itself."""
+PILOT_AT_ONCE, PILOT_SHARE = 4_000, 50
+"""Rows a candidate is timed on that scores all folds at once, and into how many as many go."""
+MOST_BYTES = 6 * 2**30
+"""What folds' own copies may take, all that are scored at once together."""
 HOPELESS = 2.0
 """Standard errors by which a candidate lies behind the best before it leaves the race."""
 
@@ -101,21 +105,24 @@ class Race:
             self.skipped[candidate.name] = f"its equations could not be solved: {error}"
 
     def _run(self, candidate: Candidate) -> None:
+        at_once = candidate.shares(self.dealt)
         if self.leader is not None:
-            expected = self._expected_seconds(candidate)
+            if not at_once and self._bytes(candidate) > MOST_BYTES:
+                self.skipped[candidate.name] = self._too_large(candidate)
+                return
+            expected = self._expected_seconds(candidate, at_once)
             left = self.deadline - self.clock()
             if expected >= left:
                 self.skipped[candidate.name] = _too_long(expected, left)
                 return
-        outcomes: list[_Outcome] = []
-        if candidate.shares(self.dealt):
-            outcomes = self._score_at_once(candidate)
-            self._finish(candidate, outcomes)
+        if at_once:
+            self._finish(candidate, self._score_at_once(candidate))
             return
+        outcomes: list[_Outcome] = []
         first = min(len(self.folds), max(2, self.jobs))
         seconds = self._score(candidate, self.folds[:first], outcomes)
         rest = self.folds[first:]
-        reason = self._reason_to_stop(outcomes, first, seconds) if rest else None
+        reason = self._reason_to_stop(candidate, outcomes, first, seconds) if rest else None
         if reason is not None:
             self.skipped[candidate.name] = reason
         else:
@@ -136,8 +143,31 @@ class Race:
             raise RuntimeError("no candidate has been run")
         return self.leader
 
-    def _expected_seconds(self, candidate: Candidate) -> float:
+    def _at_a_time(self, candidate: Candidate) -> int:
+        """Folds whose copies fit into memory together."""
+        return max(1, min(self.jobs, MOST_BYTES // self._bytes(candidate)))
+
+    def _bytes(self, candidate: Candidate) -> int:
+        """What a fold's copies take."""
+        return self.examples.vectors.size * candidate.bytes_a_value
+
+    def _too_large(self, candidate: Candidate) -> str:
+        needed, allowed = self._bytes(candidate) / 2**30, MOST_BYTES / 2**30
+        return (
+            f"a fold's copies of its rows would take about {needed:.3g} GiB, "
+            f"{allowed:.3g} GiB are allowed"
+        )
+
+    def _expected_seconds(self, candidate: Candidate, at_once: bool) -> float:
         """Judged by a run on few rows; nothing is known beforehand where there are few."""
+        if at_once:
+            rows = max(PILOT_AT_ONCE, len(self.dealt) // PILOT_SHARE)
+            if len(self.dealt) < 4 * rows:
+                return 0.0
+            started = self.clock()
+            for _ in candidate.across(self.dealt.few(rows)):
+                pass
+            return (self.clock() - started) * len(self.dealt) / rows
         train, test = self.folds[0]
         if len(train) <= PILOT_FROM:
             return 0.0
@@ -150,7 +180,7 @@ class Race:
             pass
         taken = self.clock() - started
         scale: float = (len(train) / PILOT_ROWS) ** candidate.growth
-        return taken * scale * -(-len(self.folds) // self.jobs)
+        return taken * scale * -(-len(self.folds) // self._at_a_time(candidate))
 
     def _score(
         self, candidate: Candidate, folds: Sequence[Fold], outcomes: list[_Outcome]
@@ -170,7 +200,7 @@ class Race:
                     break
             return found
 
-        with ThreadPoolExecutor(self.jobs) as pool:
+        with ThreadPoolExecutor(self._at_a_time(candidate)) as pool:
             results = list(pool.map(one, folds))
         done = min((len(found) for found in results), default=known)
         del outcomes[done:]
@@ -202,11 +232,11 @@ class Race:
         return outcomes
 
     def _reason_to_stop(
-        self, outcomes: Sequence[_Outcome], first: int, seconds: float
+        self, candidate: Candidate, outcomes: Sequence[_Outcome], first: int, seconds: float
     ) -> str | None:
         if self.leader is None or not outcomes:
             return None
-        rest = seconds * -(-(len(self.folds) - first) // self.jobs)
+        rest = seconds * -(-(len(self.folds) - first) // self._at_a_time(candidate))
         left = self.deadline - self.clock()
         if rest > left:
             return f"{first} folds took {seconds:.1f} s, the rest: {_too_long(rest, left)}"

@@ -136,3 +136,34 @@ def test_solving_leaves_threads_and_warnings_as_they_were() -> None:
         assert all(library["num_threads"] == 1 for library in threadpool_info())
     with pytest.warns(UserWarning, match="heard"):
         warnings.warn("heard", UserWarning, stacklevel=1)
+
+
+def test_the_search_over_shared_folds_serves_what_it_scored() -> None:
+    examples = clusters((700, 500), apart=1.0)
+
+    found = search(examples, classifier="logistic_regression", jobs=2)
+
+    assert found.dealt is not None
+    assert found.winner.candidate.shares(found.dealt)
+    unseen = clusters(400, apart=1.0)  # seed and centres are the same
+    figures = measure(unseen.labels, fit(found).predict_proba(unseen.vectors), ("ai", "real"))
+    ahead = measure(examples.labels, found.out_of_fold(), ("ai", "real"))
+    assert figures["roc_auc"] == pytest.approx(ahead["roc_auc"], abs=0.03)
+    assert figures["expected_calibration_error"] < 0.05
+
+
+def test_a_search_run_twice_finds_the_same_to_the_last_bit() -> None:
+    examples = clusters((700, 500), apart=1.0)
+
+    one = search(examples, classifier="svm", kinds=("ridge", "RBF least-squares SVM"), jobs=1)
+    two = search(examples, classifier="svm", kinds=("ridge", "RBF least-squares SVM"), jobs=2)
+
+    assert one.winner.setting == two.winner.setting
+    np.testing.assert_array_equal(one.winner.scores, two.winner.scores)
+    np.testing.assert_array_equal(
+        fit(one).predict_proba(examples.vectors), fit(two).predict_proba(examples.vectors)
+    )
+    assert {tried.name.partition(",")[0] for tried in one.tried} <= {
+        "ridge",
+        "RBF least-squares SVM",
+    }

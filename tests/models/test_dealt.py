@@ -37,7 +37,7 @@ def examples(request: pytest.FixtureRequest) -> Examples:
 def shared_from_few_rows_in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates_module, "SHARED_ROWS", 100)
     monkeypatch.setattr(kernel_candidates_module, "SHARED_ROWS", 100)
-    monkeypatch.setattr(dealt_module, "BLOCK", 17)
+    monkeypatch.setattr(dealt_module, "BLOCK", 61)
 
 
 def deal(examples: Examples, jobs: int = 2) -> Dealt:

@@ -12,6 +12,7 @@ import pytest
 from models import race as race_module
 from models.candidates import Candidate, Setting
 from models.closed_form import Scores, Vectors
+from models.dealt import Dealt
 from models.examples import Examples, Rows
 from models.folds import family_folds
 from models.race import Race
@@ -203,3 +204,79 @@ def test_settings_that_time_does_not_reach_are_said_to_be_missing() -> None:
     assert "the time was used up" in race.skipped["long"]
     assert 0 < sum(tried.name == "long" for tried in race.tried) < 3
     assert race.winner().candidate.name == "long"
+
+
+@dataclass(frozen=True)
+class Together(Told):
+    """Scores all folds at once."""
+
+    def shares(self, dealt: Dealt) -> bool:
+        return True
+
+    def across(self, dealt: Dealt) -> Iterator[Scores]:
+        yield from self._scores(dealt.vectors, dealt.codes, dealt.vectors)
+
+
+def test_folds_scored_at_once_compete_with_those_scored_in_turn() -> None:
+    clock = Clock()
+    race = start(clock, deadline=1e9)
+    race.run(Told(noisy(1.0), clock=clock, title="first"))
+
+    race.run(Together(noisy(2.0, 0.2), clock=clock, title="together"))
+
+    leader = race.winner()
+    assert (leader.candidate.name, leader.setting) == ("together", {"noise": 0.2})
+    assert [tried.folds for tried in race.tried[-2:]] == [5, 5]
+    assert leader.scores.shape == (200, 1)
+    # two seconds for two settings; a model alone is reckoned to take as long as all of it
+    assert [tried.seconds for tried in race.tried[-2:]] == [1.0, 1.0]
+    assert leader.fold_seconds == 2.0
+
+
+def test_settings_scored_at_once_end_with_the_time() -> None:
+    clock = Clock()
+    race = start(clock, deadline=7.5)
+    race.run(Told(noisy(1.0), clock=clock, title="first"))
+
+    race.run(Together(noisy(0.5, 0.4, 0.3, 0.2), clock=clock, title="together"))
+
+    assert race.skipped["together"] == "1 of its settings: the time was used up"
+
+
+def test_what_would_take_all_folds_at_once_too_long_is_foreseen_on_few_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(race_module, "PILOT_AT_ONCE", 20)
+    clock = Clock()
+    race = start(clock, deadline=60.0)
+    race.run(Told(noisy(1.0), clock=clock, title="first"))
+
+    race.run(Together(noisy(0.1), clock=clock, title="slow", seconds=6.0))
+
+    # six seconds for a tenth of the rows
+    assert race.skipped["slow"] == "would take about 60 s, 49 s of the budget are left"
+    assert race.winner().candidate.name == "first"
+
+
+def test_copies_that_do_not_fit_are_not_made_and_the_reason_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    race = start(clock, deadline=1e9)
+    monkeypatch.setattr(race_module, "MOST_BYTES", race.examples.vectors.size * 8 - 1)
+
+    race.run(Together(noisy(1.0), clock=clock, title="without copies"))
+    race.run(Told(noisy(0.1), clock=clock, title="with copies"))
+
+    assert "a fold's copies of its rows would take about" in race.skipped["with copies"]
+    assert race.winner().candidate.name == "without copies"
+
+
+def test_a_lone_candidate_runs_whatever_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(race_module, "MOST_BYTES", 1)
+    clock = Clock()
+    race = start(clock, deadline=1e9)
+
+    race.run(Told(noisy(0.1), clock=clock, title="first"))
+
+    assert race.winner().candidate.name == "first"
