@@ -40,9 +40,11 @@ MARGIN = timedelta(minutes=1)
 """How long after the longest try a message is anybody's again whose sender died."""
 AT_ONCE = 20
 ROUND = timedelta(minutes=1)
-"""After a failure so late, what else is due is left to the next call."""
+"""What is due and not tried within it is left to the next call, for somebody waits for this one."""
 LATEST = 50
-"""Among how many messages the same one, and those that did not arrive, are looked for."""
+"""Among how many messages the very same one is looked for."""
+ASKED_ABOUT = 5
+"""Of how many it is said that they did not arrive: each may be long."""
 WORRYING = 3
 """Tries in vain from which on it is said."""
 GONE = 410
@@ -136,6 +138,8 @@ def deliver_due(
     arrived = 0
     for delivery in store.deliveries.due(now, AT_ONCE):
         at = moment()
+        if at - now > ROUND:
+            break
         held = timedelta(seconds=settings.fetch_timeout) + MARGIN
         if not store.deliveries.hold(delivery, at + held):
             continue  # another process has it
@@ -145,15 +149,15 @@ def deliver_due(
             arrived += 1
             continue
         _put_off(store, delivery, failure, moment())
-        if not failure.reached or moment() - now > ROUND:
-            break  # the others would wait as long, and whoever called is waiting for all of them
+        if not failure.reached:
+            break  # the others would wait as long
     return arrived
 
 
 def warnings(store: Store) -> list[str]:
     """What of the latest messages did not arrive, in plain sentences; reads some rows."""
     missing = []
-    for delivery in store.deliveries.all(LATEST):
+    for delivery in store.deliveries.all(ASKED_ABOUT):
         if delivery.delivered_at is not None:
             break  # it takes messages again
         if delivery.attempts >= WORRYING:
@@ -162,9 +166,9 @@ def warnings(store: Store) -> list[str]:
         return []
     given_up = sum(delivery.next_try_at is None for delivery in missing)
     oldest = min(delivery.created_at for delivery in missing)
-    messages = "1 message" if len(missing) == 1 else f"{len(missing)} messages"
     return [
-        f"{messages} to the webhook did not arrive, the first of {oldest:%Y-%m-%d %H:%M} UTC; "
+        f"Of the latest messages to the webhook {len(missing)} did not arrive, the first of "
+        f"{oldest.astimezone(UTC):%Y-%m-%d %H:%M} UTC; "
         f"{given_up} of them will not be tried again. The last time: {missing[0].last_error}"
     ]
 

@@ -10,13 +10,14 @@ which only hard labels came is no decay. Both sides are uncertain, and so is the
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from domain import UNSURE, Measurement, ModelVersion, Split, Task, VerdictSource
+from domain import UNSURE, Measurement, ModelVersion, Split, Task, Unavailable, VerdictSource
 from models import Head
 from models.card import ACCUSED
 from models.registry import Registry
@@ -35,6 +36,8 @@ MOST_LABELS = 10
 FEWEST_CORRECTIONS = 20
 BY_LABEL = ":"
 ALL = ""
+
+log = logging.getLogger(__name__)
 
 
 class Wired(Protocol):
@@ -87,7 +90,8 @@ def measure(wired: Wired, task_name: str, now: datetime) -> list[Measurement]:
     wired
         The open engine.
     task_name
-        Which task; one without a version of its own pictures has nothing to measure.
+        Which task. There is nothing to measure without a version of the user's own pictures, or
+        with one that cannot be loaded, which whoever asks it hears anyway.
     now
         The present moment, aware.
 
@@ -95,14 +99,16 @@ def measure(wired: Wired, task_name: str, now: datetime) -> list[Measurement]:
     ------
     NotFound
         No such task.
-    Unavailable
-        The current version cannot be loaded.
     """
     store = wired.store
     task, version = store.tasks.get(task_name), store.versions.current(task_name)
     if version is None or version.demo:
         return []
-    head = wired.registry.load(version)
+    try:
+        head = wired.registry.load(version)
+    except Unavailable as error:
+        log.warning("%s cannot be measured: %s", version.id, error.message)
+        return []
     labels = _labels(task, head)
     months = sorted(store.samples.months(task_name))
     gone = _measured(store, task_name, version.id).keys() - set(months)

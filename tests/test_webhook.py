@@ -254,11 +254,12 @@ def test_one_that_is_refused_does_not_hold_the_others_back(
         assert deliver(store, settings, NIGHT) == 4
 
 
-def test_a_slow_receiver_that_refuses_keeps_nobody_for_long(
-    store: Store, settings: Settings
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_slow_receiver_keeps_nobody_for_long(
+    store: Store, settings: Settings, status: int
 ) -> None:
     moments = iter(NIGHT + timedelta(seconds=25 * step) for step in range(100))
-    with receiving(*[500] * 9) as receiver:
+    with receiving(*[status] * 9) as receiver:
         settings = told_to(settings, receiver)
         for n in range(9):
             tell(store, settings, n)

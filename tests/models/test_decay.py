@@ -25,6 +25,7 @@ from domain import (
     Split,
     Task,
     TaskKind,
+    Unavailable,
     VerdictSource,
 )
 from models.decay import FEWEST_CORRECTIONS, MONTHS, Wired, measure, readings, warnings
@@ -411,6 +412,17 @@ def test_without_a_version_there_is_nothing_to_measure() -> None:
         world.month("2026-11", [("ai", "real", 100)])
         assert world.measure() == {}
         assert world.warnings() == []
+
+
+def test_a_version_that_cannot_be_loaded_is_not_measured() -> None:
+    world = good()
+    world.month("2026-11", [("ai", "real", 100)])
+
+    def load(version: ModelVersion) -> Head:
+        raise Unavailable("The file is broken.")
+
+    wired = SimpleNamespace(store=world.store, registry=SimpleNamespace(load=load))
+    assert measure(cast(Wired, wired), TASK, NOW) == []
 
 
 def test_what_another_version_was_measured_at_does_not_warn_of_this_one() -> None:
