@@ -16,6 +16,8 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._lasting: set[Path] = set()
+        """Folders that are known to be named on the disk."""
 
     def put(self, data: bytes, *, durable: bool = True) -> str:
         """Keep bytes; on return they are on the disk, if they are to be `durable`.
@@ -30,14 +32,28 @@ class Blobs:
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
         if not _holds(path, data):
-            _make_folders(path.parent, durable=durable)
+            self._make(path.parent, durable=durable)
             _write(path, data, durable=durable)
         elif durable:
             _sync(path)  # whoever put it there may have left that out
         if durable:
-            for folder in (path.parent, path.parent.parent, self._folder, self._folder.parent):
-                _sync(folder)
+            _sync(path.parent)
+            for folder in (path.parent, path.parent.parent, self._folder):
+                if folder not in self._lasting:  # who made it may have left that out
+                    _sync(folder.parent)
+                    self._lasting.add(folder)
         return sha256
+
+    def _make(self, folder: Path, *, durable: bool) -> None:
+        missing = []
+        while not folder.exists():
+            missing.append(folder)
+            folder = folder.parent
+        for new in reversed(missing):
+            new.mkdir(exist_ok=True)
+            if durable:
+                _sync(new.parent)
+                self._lasting.add(new)
 
     def remove(self, sha256: str) -> bool:
         """Remove bytes, and what a killed process left of them; on return the disk knows.
@@ -108,14 +124,6 @@ def _write(path: Path, data: bytes, *, durable: bool) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _make_folders(folder: Path, *, durable: bool) -> None:
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    for new in reversed(missing):
-        new.mkdir(exist_ok=True)
-        if durable:
-            _sync(new.parent)
 
 
 def _sync(path: Path) -> None:

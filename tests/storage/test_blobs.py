@@ -171,6 +171,20 @@ def test_what_becomes_durable_later_is_brought_to_the_disk_then(
     assert {file, file.parent, file.parent.parent, folder, folder.parent} <= set(map(Path, order))
 
 
+def test_folders_that_are_on_the_disk_are_not_brought_there_again(
+    blobs: Blobs, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs.put(DATA)
+    order = synced(monkeypatch)
+    other = blobs.path(blobs.put(b"other"))
+    assert str(other.parent) in order  # it has a new name in it
+    assert str(other.parent.parent.parent) in order  # so has this, other.parent.parent
+    assert str(folder.parent) not in order
+    order.clear()
+    blobs.put(b"other")
+    assert order == [str(other), str(other.parent)]
+
+
 # --- removing ---
 
 
