@@ -137,7 +137,8 @@ class Visitor:
         Raises
         ------
         FetchRefused
-            With the words of `fetch`, or `robots`, `noai`, `rate_limited`.
+            With the words of `fetch`, or `robots`, `noai`, `rate_limited`. With `status`, its
+            detail has the number, too.
         Stopped
             The stop was asked for before this could begin or while it waited.
         """
