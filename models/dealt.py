@@ -91,16 +91,17 @@ class Dealt:
         apart = self.labels <= LABELS_APART
         shape = (self.folds, self.labels)
         counts = np.asarray([len(rows) for rows in groups], np.float64).reshape(shape)
-        sums = self.each_of(lambda rows: _sums(rows, features, apart), groups)
-        columns = len(sums[0][0])
+        columns = features(np.arange(1)).shape[1]
+        square = (columns, columns)
+        each = (self.labels, *square) if apart else square
+        products = np.zeros((self.folds + 1, *each))
+        parts = [*products[:-1].reshape(-1, *square)] if apart else [None] * len(groups)
+        sums = self.each_of(lambda g: _sums(groups[g], features, parts[g]), range(len(groups)))
         if apart:
-            products = np.zeros((self.folds + 1, self.labels, columns, columns))
-            for (fold, label), one in zip(np.ndindex(shape), sums, strict=True):
-                products[fold, label] = one[2]
-                products[-1, label] += one[2]
+            np.sum(products[:-1], axis=0, out=products[-1])
         else:
-            fits = [*range(self.folds), None]
-            products = np.stack(self.each_of(lambda f: self._weighted(f, counts, features), fits))
+            fits = range(self.folds + 1)
+            self.each_of(lambda fit: self._weigh(fit, counts, features, products[fit]), fits)
         return Moments(
             counts,
             np.stack([one[0] for one in sums]).reshape(*shape, columns),
@@ -141,16 +142,14 @@ class Dealt:
     def _group(self, fold: int, label: int) -> Rows:
         return np.flatnonzero((self.fold_of == fold) & (self.codes == label))
 
-    def _weighted(self, left_out: int | None, counts: Values, features: Features) -> Values:
-        """(m, m) products of rows by their weights, one fold left out."""
+    def _weigh(self, fit: int, counts: Values, features: Features, products: Values) -> None:
+        """Add the (m, m) products of rows by their weights; one fold left out, or at last none."""
+        left_out = None if fit == self.folds else fit
         roots = np.sqrt(label_weights(without(counts, left_out)))
-        known = np.flatnonzero(self.fold_of != (-1 if left_out is None else left_out))
-        total: Values = np.zeros(())
-        for rows in _blocks(known):
+        for rows in _blocks(np.flatnonzero(self.fold_of != fit)):
             columns = features(rows)
             columns = columns * roots[self.codes[rows], None].astype(columns.dtype)
-            total = total + columns.T @ columns
-        return total
+            products += columns.T @ columns
 
 
 def _blocks(rows: Rows) -> Iterator[Rows]:
@@ -158,15 +157,14 @@ def _blocks(rows: Rows) -> Iterator[Rows]:
         yield rows[start : start + BLOCK]
 
 
-def _sums(rows: Rows, features: Features, products: bool) -> tuple[Values, Values, Values]:
-    """Sums of columns, of their squares and, if wanted, of their products."""
+def _sums(rows: Rows, features: Features, products: Values | None) -> tuple[Values, Values]:
+    """Sums of columns and of their squares; adds their products to those given, if any."""
     whole: Values = np.zeros(())
     squared: Values = np.zeros(())
-    multiplied: Values = np.zeros(())
     for some in [*_blocks(rows)] or [rows]:
         columns = features(some)
         whole = whole + columns.sum(axis=0, dtype=np.float64)
         squared = squared + np.einsum("ij,ij->j", columns, columns, dtype=np.float64)
-        if products:
-            multiplied = multiplied + (columns.T @ columns)
-    return whole, squared, multiplied
+        if products is not None:
+            products += columns.T @ columns
+    return whole, squared
