@@ -11,9 +11,11 @@ DESCRIPTION = """Embed the samples of one task, or of all, that have no vector y
 Vectors are what training and answering work on. They belong to the embedder that made them:
 after ENCODER, CLIP_MODEL_NAME or CLIP_PRETRAINED has changed, run this again. Of corrected
 samples it also makes what corrections are learned from: vectors of teaching copies, and of what
-recognises altered copies. It may be stopped or killed at any moment and goes on where it was; it
-may run several times at once, on one machine or on many with the same database and DATA_DIR. A
-picture that cannot be read is put aside with its reason and stops nothing."""
+recognises altered copies. It notes what file headers say, for training's check for shortcuts, and
+with SHORTCUTS=equalise makes vectors of pictures brought to the same forms. It may be stopped or
+killed at any moment and goes on where it was; it may run several times at once, on one machine or
+on many with the same database and DATA_DIR. A picture that cannot be read is put
+aside with its reason and stops nothing."""
 
 EXAMPLES = """examples:
   python -m embeddings                      everything that is missing
@@ -68,6 +70,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -75,11 +79,17 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from config import load_settings
-from domain import ExposrError, Task
-from embeddings.job import embed_missing, embed_teaching, missing_teaching
+from config import Shortcuts, load_settings
+from domain import EQUALISED, ExposrError, Task
+from embeddings.job import (
+    embed_equalised,
+    embed_missing,
+    embed_teaching,
+    missing_teaching,
+    note_facts,
+)
 from embeddings.work import Aside, JobSummary, Pace
-from engine import Engine, open_engine
+from engine import Engine, live_settings, open_engine
 from terminal import progress_bar
 
 DONE, SOME_LEFT, CANNOT, INTERRUPTED = 0, 1, 2, 130
@@ -88,15 +98,20 @@ SHOWN = 10
 
 
 class TaskRun(NamedTuple):
-    """What was done for one task: its samples' own vectors, and what teaching needs of some."""
+    """What was done for one task.
+
+    Its samples' own vectors, what teaching needs of some, and, where SHORTCUTS asks for them,
+    vectors of the samples made alike in form.
+    """
 
     samples: JobSummary
     teaching: JobSummary
+    alike: JobSummary
 
     @property
     def stopped(self) -> bool:
         """Whether it ended early."""
-        return self.samples.stopped or self.teaching.stopped
+        return any(summary.stopped for summary in self)
 
     @property
     def asides(self) -> list[Aside]:
@@ -153,24 +168,32 @@ def _tasks(engine: Engine, name: str | None) -> list[Task]:
 def _embed(
     engine: Engine, task: Task, arguments: argparse.Namespace, stop: threading.Event
 ) -> TaskRun:
-    store, settings, embedder = engine.store, engine.settings, engine.embedders[task.kind]
+    store, embedder = engine.store, engine.embedders[task.kind]
+    settings = live_settings(engine)
     pace = Pace(workers=arguments.workers, batch_size=arguments.batch, stop=stop.is_set)
-    missing = len(store.samples.missing_vectors(task.name, embedder.id))
-    with _bar(f"embed {task.name}", missing) as advance:
-        samples = embed_missing(
-            store, embedder, task.name, settings=settings, progress=advance, pace=pace
-        )
-    missing = len(missing_teaching(store, embedder, task.name, task.kind))
-    if stop.is_set():
-        left = JobSummary(task.name, embedder.id, wanted=missing, stopped=missing > 0)
-        return TaskRun(samples, left)
-    with _bar(f"embed copies to teach {task.name}", missing) as advance:
-        teaching = embed_teaching(
-            store, embedder, task.name, task.kind, settings=settings, progress=advance, pace=pace
-        )
+
+    def some(title: str, missing: int, embed: Callable[..., JobSummary], *of: Any) -> JobSummary:
+        if stop.is_set():
+            return JobSummary(task.name, embedder.id, wanted=missing, stopped=missing > 0)
+        with _bar(f"{title} {task.name}", missing) as advance:
+            return embed(
+                store, embedder, task.name, *of, settings=settings, progress=advance, pace=pace
+            )
+
+    missing = store.samples.missing_vectors
+    samples = some("embed", len(missing(task.name, embedder.id)), embed_missing)
+    if not stop.is_set():
+        note_facts(store, task.name, settings=settings, pace=replace(pace, batch_size=None))
+    wanted = len(missing_teaching(store, embedder, task.name, task.kind))
+    teaching = some("embed copies to teach", wanted, embed_teaching, task.kind)
+    alike = JobSummary(task.name, embedder.id)
+    if settings.shortcuts is Shortcuts.EQUALISE:
+        wanted = len(missing(task.name, embedder.id + EQUALISED, demo=False))
+        of_users = partial(embed_equalised, demo=False)
+        alike = some("embed, made alike in form,", wanted, of_users)
     if samples.embedded or teaching.embedded:
         store.tasks.renew(task.name)  # a running service learns from them without a restart
-    return TaskRun(samples, teaching)
+    return TaskRun(samples, teaching, alike)
 
 
 def _bar(title: str, n: int) -> AbstractContextManager[Callable[[int], None]]:
@@ -207,6 +230,7 @@ def describe(run: TaskRun) -> dict[str, Any]:
         "embedder": run.samples.embedder,
         **_counted(run.samples),
         "teaching": _counted(run.teaching),
+        "equalised": _counted(run.alike),
     }
 
 
@@ -240,6 +264,8 @@ def _print_table(runs: Sequence[TaskRun]) -> None:
         table.add_row(escape(run.samples.task), *_cells(run.samples))
         if run.teaching.wanted:
             table.add_row("  copies to teach it", *_cells(run.teaching))
+        if run.alike.wanted:
+            table.add_row("  made alike in form", *_cells(run.alike))
     console.print(table)
     asides = [(run.samples.task, aside) for run in runs for aside in run.asides]
     for task, aside in asides[:SHOWN]:

@@ -63,10 +63,10 @@ def equalised_file(picture: Picture, kind: TaskKind) -> bytes:
     if kind is TaskKind.DRAWING:
         pixels = as_drawing(picture)
         return encode_jpeg(resize(pixels, DRAWN_SIDE, DRAWN_SIDE), form.quality)
-    cut = _cut(picture.pixels, form.aspect)
-    scale = form.short_side / min(cut.shape[:2])
-    height, width = (max(1, round(side * scale)) for side in cut.shape[:2])
-    return encode_jpeg(resize(cut, width, height), form.quality)
+    piece = cut(picture.pixels, form.aspect)
+    scale = form.short_side / min(piece.shape[:2])
+    height, width = (max(1, round(side * scale)) for side in piece.shape[:2])
+    return encode_jpeg(resize(piece, width, height), form.quality)
 
 
 def equalised(picture: Picture, kind: TaskKind) -> Picture:
@@ -74,8 +74,21 @@ def equalised(picture: Picture, kind: TaskKind) -> Picture:
     return Picture(decode(equalised_file(picture, kind)).pixels, picture.facts)
 
 
-def _cut(pixels: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
-    """The largest middle piece of a shape."""
+def cut(pixels: NDArray[np.uint8], aspect: float) -> NDArray[np.uint8]:
+    """Keep the largest middle piece of a shape.
+
+    Parameters
+    ----------
+    pixels
+        (h, w, 3) uint8.
+    aspect
+        Width by height of the piece.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        (height, width, 3).
+    """
     height, width = pixels.shape[:2]
     high = min(height, max(1, round(width / aspect)))
     wide = min(width, max(1, round(height * aspect)))

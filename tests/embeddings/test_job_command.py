@@ -17,7 +17,15 @@ from typing import Any, NamedTuple, Protocol
 import pytest
 
 from config import Settings
-from domain import NewCorrection, NewSample, Person, Split, TaskKind
+from domain import (
+    EQUALISED,
+    FILE_FACTS,
+    NewCorrection,
+    NewSample,
+    Person,
+    Split,
+    TaskKind,
+)
 from embeddings.__main__ import main, parse_arguments
 from embeddings.images import decode
 from storage import Store
@@ -188,6 +196,26 @@ def test_all_tasks_or_one_and_the_table_tells(call: Call, store: Store) -> None:
     assert "authenticity" not in one.out
     assert re.search(r"authenticity .*builtin-authenticity:1 .* 3 ", rest.out)
     assert "Nothing to embed" in nothing.out
+
+
+def test_facts_of_files_are_noted_for_the_check_before_training(call: Call, store: Store) -> None:
+    names = fill(store, "authenticity", 3)
+
+    assert call().code == 0
+
+    assert set(store.file_facts.get(FILE_FACTS, names)) == set(names)
+
+
+def test_pictures_are_made_alike_in_form_only_where_that_is_asked_for(
+    settings: Settings, store: Store
+) -> None:
+    names = fill(store, "authenticity", 3)
+
+    plain = only_task(run(settings, "--json"))
+    asked = only_task(run(settings, "--json", SHORTCUTS="equalise"))
+
+    assert (plain["equalised"]["wanted"], asked["equalised"]["embedded"]) == (0, 3)
+    assert store.vectors.get(EMBEDDER + EQUALISED, names)[0] == names
 
 
 def test_copies_to_teach_with_are_made_and_told_apart(call: Call, store: Store) -> None:
