@@ -123,6 +123,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     connection: int
+    body: bytes = b""
 
     @property
     def host(self) -> str:
@@ -236,4 +237,5 @@ def _heard(heard: BinaryIO, number: int) -> Request | None:
     while line := heard.readline().decode("latin-1").strip():
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Request(first.split(" ")[1], headers, number)
+    body = heard.read(int(headers.get("content-length", "0")))
+    return Request(first.split(" ")[1], headers, number, body)
