@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   curl -F image=@photo.jpg http://127.0.0.1:5000/classify
   API_PORT=8080 WEB_WORKERS=2 python app.py      another port, two processes
   API_HOST=0.0.0.0 ADMIN_KEY=... API_KEY=... python app.py    reachable from other machines
+  SCHEDULER=0 python app.py                      without the nightly retrain beside it
   python app.py --prepare                        make the database and the demonstration, then stop
   gunicorn "app:create_app()"                    under a gunicorn of your own
 
@@ -46,7 +47,10 @@ if __name__ == "__main__":
 # ruff: noqa: E402
 import atexit
 import logging
+import os
 import subprocess
+import threading
+import time
 from pathlib import Path
 
 from flask import Flask
@@ -61,6 +65,9 @@ from web.server import Box
 WRONG_SETTINGS = 2
 CANNOT_LOAD = 4
 """What gunicorn stops for, instead of starting the worker again and again."""
+
+RESTART_SECONDS = 5.0
+"""After so long a scheduler that ended is begun again."""
 
 log = logging.getLogger("app")
 
@@ -116,6 +123,9 @@ def main(arguments: argparse.Namespace) -> int:
         app = create_app(opened(settings))
         app.run(settings.api_host, settings.api_port, debug=True, use_debugger=False)
     else:
+        if settings.scheduler:
+            keeping = threading.Thread(target=keep_scheduler, name="scheduler", daemon=True)
+            keeping.start()
         Box(settings, lambda: _app_of_worker(settings)).run()
     return 0
 
@@ -131,6 +141,20 @@ def prepare(settings: Settings) -> bool:
     if code not in (0, WRONG_SETTINGS):
         log.error("The first start's lesson failed; serving goes on without it.")
     return code != WRONG_SETTINGS
+
+
+def keep_scheduler() -> None:
+    """Run the scheduler beside the service, again when it ends.
+
+    It ends by itself when this process does, so nobody need stop it; where it was just killed
+    another one goes on with its work.
+    """
+    program = Path(__file__).resolve().parent / "scheduler.py"
+    command = [sys.executable, str(program), "--parent", str(os.getpid())]
+    while True:
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own
+        time.sleep(RESTART_SECONDS)
+        log.warning("The scheduler ended; it is begun again.")
 
 
 def start_logging(settings: Settings) -> None:

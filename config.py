@@ -59,13 +59,21 @@ class Collect(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    source: Literal[
+        "civitai", "lexica", "commons-ai", "commons", "openverse", "unsplash", "pexels", "page"
+    ]
     count: int = Field(100, ge=1, le=100_000)
     query: str = ""
     url: str = ""
     label: str = ""
     license: str = ""
     task: str = DEFAULT_TASK
+
+    @model_validator(mode="after")
+    def _page_says_what_it_is(self) -> Self:
+        if (self.source == "page") != bool(self.url and self.label and self.license):
+            raise ValueError("allowed: url, label and license with the source page, and only there")
+        return self
 
 
 class ConfigError(ExposrError):

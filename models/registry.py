@@ -168,6 +168,13 @@ class Registry:
             log.warning("The answers of the version %s cannot be read: %s", version.id, error)
             return None
 
+    def report(self, version: ModelVersion, name: str) -> bytes | None:
+        """A file of a version's reports; None if it has no such one."""
+        try:
+            return (self.folder(version) / REPORTS / name).read_bytes()
+        except OSError:
+            return None
+
     def folder(self, version: ModelVersion) -> Path:
         """Where a version's files are."""
         return self._root / version.task / version.id

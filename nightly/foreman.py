@@ -19,11 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from config import Settings
-from domain import RETRAIN, Conflict, Job
+from domain import RESCORE, RETRAIN, Conflict, Job
 from storage import Store
 
 ATTEMPTS = 20
 """How often a job is begun in all; a single stage gives up sooner."""
+KINDS = (RETRAIN, RESCORE)
 PATIENCE_SECONDS = 20.0
 """How long a child that was told to stop may finish what is in flight."""
 
@@ -109,11 +110,15 @@ class Foreman:
         self._tend(*self._child)
 
     def _claimed(self) -> Job | None:
-        return self._jobs.claim(_new_holder(), RETRAIN, self._clock())
+        for kind in KINDS:
+            job = self._jobs.claim(_new_holder(), kind, self._clock())
+            if job is not None:
+                return job
+        return None
 
     def _abandoned(self) -> Job | None:
         """A running job whose process has shown no sign of life for long enough."""
-        running = {job.id: job for job in self._jobs.running(RETRAIN)}
+        running = {job.id: job for kind in KINDS for job in self._jobs.running(kind)}
         self._beats = {key: seen for key, seen in self._beats.items() if key in running}
         for job in running.values():
             beats, since = self._beats.get(job.id, (-1, 0.0))

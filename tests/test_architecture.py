@@ -60,12 +60,15 @@ MAY_IMPORT: dict[str, set[str]] = {
         "given",
         "feedback",
         "lessons",
+        "promotion",
         "review",
         "embeddings",
+        "models",
         "scraper",
     },
     "rescore": {"domain", "storage", "engine", "models", "classify", "webhook"},
     "webhook": {"domain", "config", "storage", "scraper"},
+    "promotion": {"domain", "engine"},
     "nightly": {"domain", "config", "storage"},
     "retrain": {
         "domain",
@@ -88,6 +91,7 @@ NARROWED: dict[tuple[str, str], str] = {
     ("classify", "scraper"): "scraper.fetch",
     ("web", "scraper"): "scraper.fetch",
     ("webhook", "scraper"): "scraper.fetch",
+    ("web", "models"): "models.decay",
     ("scraper", "models"): "models.families",
     ("starter", "models"): "models.families",
 }

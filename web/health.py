@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
@@ -16,9 +17,11 @@ from domain import DEFAULT_TASK, ExposrError, NotFound, Task, TaskKind, Unavaila
 from embeddings import Embedder
 from embeddings.images import decode, encode_png
 from engine import Engine
+from models.decay import warnings
 from web.answers import answer
 from web.context import current_engine
 from web.errors import describe_briefly
+from web.jobs import NO_SCHEDULER, living_clocks
 from web.payloads import ErrorDetail
 from web.payloads.service import Canary, EmbedderBody, HealthBody, SchedulerHealth, TaskHealth
 from web.payloads.tasks import task_body
@@ -43,7 +46,7 @@ def health() -> Response:
         embedders=embedders,
         tasks={},
         canary=Canary(ok=False, ms=0.0),
-        scheduler=SchedulerHealth(last_run=None, next_run=None),
+        scheduler=_scheduler(engine),
         version=VERSION,
         problems=[],
         notes=[],
@@ -67,6 +70,20 @@ def embedder_body(embedder: Embedder) -> EmbedderBody:
         runtime=embedder.runtime,
         reason=embedder.reason,
     )
+
+
+def _scheduler(engine: Engine) -> SchedulerHealth:
+    """When a night was last taken and is next due; empty where the database does not say."""
+    seen = SchedulerHealth(last_run=None, next_run=None, running=0)
+    try:
+        nights, alive = engine.store.nights.all(1), living_clocks(engine, datetime.now(UTC))
+    except ExposrError as error:  # the canary will say what is wrong
+        log.warning("The schedule cannot be read: %s", error.message)
+        return seen
+    seen.running = len(alive)
+    seen.last_run = nights[0].taken_at if nights else None
+    seen.next_run = min((one.next_run for one in alive if one.next_run), default=None)
+    return seen
 
 
 def _unavailable(body: HealthBody, error: ExposrError) -> Response:
@@ -98,6 +115,9 @@ def _look(engine: Engine, body: HealthBody) -> None:
             body.problems.append(f"{name}: {seen.problem}")
         if seen.demo:
             body.notes.append(f"{name}: {DEMO_REASON}")
+        body.problems.extend(f"{name}: {sentence}" for sentence in warnings(engine.store, name))
+    if not body.scheduler.running:
+        body.notes.append(NO_SCHEDULER)
     body.status = "degraded" if body.problems else "ok"
 
 

@@ -12,6 +12,7 @@ from web import (
     archives,
     feedback,
     health,
+    jobs,
     lessons,
     pages,
     pictures,
@@ -40,6 +41,14 @@ from web.payloads.feedback import (
     TrainRequest,
     UndoPersonRequest,
 )
+from web.payloads.jobs import (
+    CrawlsBody,
+    JobAskedBody,
+    JobBody,
+    JobsBody,
+    NightsBody,
+    RetrainRequest,
+)
 from web.payloads.lessons import ImportedBody
 from web.payloads.review import QuarantineBody, QueueBody
 from web.payloads.service import ConfigBody, ConfigChange, HealthBody
@@ -60,7 +69,7 @@ from web.payloads.verdicts import (
     UrlRequest,
     VerdictBody,
 )
-from web.payloads.versions import ModelBody, RunBody, VersionsBody
+from web.payloads.versions import ChangesBody, ModelBody, MovedBody, RunBody, VersionsBody
 from web.route import Parameter, Route, paths_of
 
 PICTURE_REFUSALS = (400, 404, 413, 415, 422, 503)
@@ -164,6 +173,38 @@ ROUTES = (
     Route(
         "GET", "/models", versions.list_versions, Level.READ, VersionsBody,
         refusals=(404,), per_task=True,
+    ),
+    Route(
+        "POST", "/models/<version>/promote", versions.promote_version, Level.ADMIN, MovedBody,
+        refusals=(404, 409, 503), per_task=True,
+    ),
+    Route(
+        "POST", "/models/rollback", versions.roll_back_version, Level.ADMIN, MovedBody,
+        refusals=(404, 409, 503), per_task=True,
+    ),
+    Route(
+        "GET", "/models/<version>/changes", versions.list_changes, Level.FEEDBACK, ChangesBody,
+        refusals=(404, 422), per_task=True, asks=(COUNT,),
+    ),
+    Route(
+        "GET", "/models/<version>/report", versions.show_report, Level.READ, TEXT,
+        refusals=(404,), per_task=True, media="text/html",
+    ),
+    Route(
+        "POST", "/retrain", jobs.retrain, Level.ADMIN, JobAskedBody,
+        {"application/json": RetrainRequest}, status=202, refusals=(404, 409, *BODY_REFUSALS),
+        per_task=True,
+    ),
+    Route("GET", "/jobs", jobs.list_jobs, Level.READ, JobsBody, refusals=(422,), asks=(COUNT,)),
+    Route("GET", "/jobs/<job_id>", jobs.show_job, Level.READ, JobBody, refusals=(404,)),
+    Route(
+        "DELETE", "/jobs/<job_id>", jobs.cancel_job, Level.ADMIN, JobBody, refusals=(404, 409)
+    ),
+    Route(
+        "GET", "/nights", jobs.list_nights, Level.READ, NightsBody, refusals=(422,), asks=(COUNT,)
+    ),
+    Route(
+        "GET", "/crawls", jobs.list_crawls, Level.READ, CrawlsBody, refusals=(422,), asks=(COUNT,)
     ),
     Route(
         "GET", "/training_history", versions.training_history, Level.READ, list[RunBody],

@@ -1,14 +1,28 @@
-"""Model versions and the runs that made them."""
+"""Model versions: shown, promoted, gone back to; and the runs that made them."""
 
 from __future__ import annotations
 
 from flask import Response
 
-from domain import DEFAULT_TASK
+from domain import DEFAULT_TASK, NotFound
+from promotion import promote, roll_back
 from web.answers import answer
-from web.context import current_engine
-from web.payloads.versions import model_body, run_body, versions_body
+from web.context import current_engine, current_person
+from web.payloads.versions import (
+    changes_body,
+    model_body,
+    moved_body,
+    run_body,
+    versions_body,
+)
+from web.queries import asked_count
 from web.tasks import known_task
+
+LISTED = 100
+MOST_LISTED = 10_000
+REPORT = "report.html"
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+"""A report is one file with its style and its plots inside; no script runs in it."""
 
 
 def model_info(task: str = DEFAULT_TASK) -> Response:
@@ -25,3 +39,37 @@ def training_history(task: str = DEFAULT_TASK) -> Response:
     """All training runs, newest first."""
     known_task(task)
     return answer([run_body(run) for run in current_engine().store.runs.all(task)])
+
+
+def promote_version(version: str, task: str = DEFAULT_TASK) -> Response:
+    """Let a version answer. Every process does so from its next request on.
+
+    Verdicts that it would give otherwise are listed under `/models/<version>/changes` soon after.
+    """
+    known_task(task)
+    moved = promote(current_engine(), task, version, who=current_person().name)
+    return answer(moved_body(moved))
+
+
+def roll_back_version(task: str = DEFAULT_TASK) -> Response:
+    """Go back to the version that answered before the current one; again, to the one before."""
+    known_task(task)
+    return answer(moved_body(roll_back(current_engine(), task, who=current_person().name)))
+
+
+def list_changes(version: str, task: str = DEFAULT_TASK) -> Response:
+    """Pictures whose latest verdict this version, promoted since, gives otherwise."""
+    engine, known = current_engine(), known_task(task)
+    engine.store.versions.get(known.name, version)
+    return answer(changes_body(engine, task, version, asked_count(LISTED, MOST_LISTED)))
+
+
+def show_report(version: str, task: str = DEFAULT_TASK) -> Response:
+    """The report that was written when a version was trained: a page with plots."""
+    engine, known = current_engine(), known_task(task)
+    page = engine.registry.report(engine.store.versions.get(known.name, version), REPORT)
+    if page is None:
+        raise NotFound(f"The version {version} has no report.")
+    shown = Response(page, mimetype="text/html")
+    shown.headers["Content-Security-Policy"] = REPORT_POLICY
+    return shown

@@ -39,7 +39,7 @@ def test_fresh_installation_is_healthy_and_says_that_nothing_is_taught(client: F
     }  # fmt: skip
     assert document["embedder"]["id"] == "builtin-authenticity:1"
     assert set(document["embedders"]) == {"photo", "drawing", "authenticity"}
-    assert document["scheduler"] == {"last_run": None, "next_run": None}
+    assert document["scheduler"] == {"last_run": None, "next_run": None, "running": 0}
     assert document["version"]
 
 

@@ -46,6 +46,7 @@ class SchedulerHealth(Payload):
 
     last_run: datetime | None
     next_run: datetime | None
+    running: int = Field(description="Scheduler processes that showed themselves lately.")
 
 
 class HealthBody(Payload):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,23 @@ from pydantic import Field
 
 from domain import ModelVersion, Run, Task
 from engine import Engine
+from models.decay import readings
+from promotion import Moved
 from web.payloads import Payload
+
+
+class DecayBody(Payload):
+    """How the current version does on one set of pictures since."""
+
+    what: str = Field(description="`corrections`, or the month they came in.")
+    at: datetime
+    n: int
+    right: int
+    low: float = Field(description="95 % confidence.")
+    high: float
+    expected: float | None = Field(description="By its held-out figures, for the same labels.")
+    fallen: bool
+    sentence: str
 
 
 class ModelBody(Payload):
@@ -30,6 +47,9 @@ class ModelBody(Payload):
     thresholds: dict[str, Any]
     calibration: dict[str, Any]
     card: dict[str, Any] = Field(description="Everything the version's card says.")
+    decay: list[DecayBody] = Field(
+        description="How it does on the latest corrections and on each month's held-out pictures."
+    )
     problem: str | None = Field(description="Why the current version cannot answer, if so.")
 
 
@@ -49,6 +69,7 @@ class PromotionBody(Payload):
 
     version: str
     at: datetime
+    until: datetime | None = Field(description="When another one took its place; null: not yet.")
     why: str
 
 
@@ -71,9 +92,41 @@ class RunBody(Payload):
     finished_at: datetime
     counts: dict[str, Any]
     metrics: dict[str, Any]
-    gate: str = Field(description="What the gate decided.")
+    gate: str = Field(description="promoted, kept or skipped.")
     reason: str
     version: str | None
+    job: str | None = Field(description="The job it was done for, under /jobs/.")
+    detail: dict[str, Any] = Field(description="What the gate measured and what is new.")
+
+
+class MovedBody(Payload):
+    """Which version answers now, and which did before."""
+
+    task: str
+    version: str
+    before: str | None
+    why: str
+    job: str | None = Field(description="Looks for verdicts that are others now; see /jobs/.")
+
+
+class ChangeBody(Payload):
+    """A picture whose latest verdict a version gives otherwise."""
+
+    sha256: str
+    verdict_id: str
+    before: str
+    after: str
+    confidence: float
+    at: datetime
+
+
+class ChangesBody(Payload):
+    """Verdicts that a promotion changes, the surest first."""
+
+    task: str
+    version: str
+    total: int
+    changes: list[ChangeBody]
 
 
 def model_body(engine: Engine, task: Task) -> ModelBody:
@@ -94,6 +147,7 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         thresholds=card.get("thresholds") or {},
         calibration=card.get("calibration") or {},
         card={key: part for key, part in card.items() if key != "support"},  # pictures by name
+        decay=decay_bodies(engine, task.name),
         problem=engine.learned.problem(task.name),
     )
 
@@ -107,7 +161,7 @@ def versions_body(engine: Engine, task: Task) -> VersionsBody:
         current=name,
         versions=[_version_body(v, name) for v in engine.store.versions.all(task.name)],
         promotions=[
-            PromotionBody(version=p.version, at=p.at, why=p.why)
+            PromotionBody(version=p.version, at=p.at, until=p.until, why=p.why)
             for p in engine.store.versions.promotions(task.name)
         ],
     )
@@ -137,4 +191,43 @@ def run_body(run: Run) -> RunBody:
         gate=run.gate,
         reason=run.reason,
         version=run.version,
+        job=run.job_id,
+        detail=dict(run.detail),
     )
+
+
+def moved_body(moved: Moved) -> MovedBody:
+    """What became of the pointer."""
+    return MovedBody(
+        task=moved.task,
+        version=moved.version,
+        before=moved.before,
+        why=moved.why,
+        job=moved.job_id,
+    )
+
+
+def changes_body(engine: Engine, task: str, version: str, limit: int) -> ChangesBody:
+    """What a promotion changes."""
+    rows = engine.store.changes.all(task, version, limit)
+    return ChangesBody(
+        task=task,
+        version=version,
+        total=engine.store.changes.count(task, version),
+        changes=[
+            ChangeBody(
+                sha256=row.sha256,
+                verdict_id=row.verdict_id,
+                before=row.before,
+                after=row.after,
+                confidence=row.confidence,
+                at=row.at,
+            )
+            for row in rows
+        ],
+    )
+
+
+def decay_bodies(engine: Engine, task: str) -> list[DecayBody]:
+    """The decay clock of a task."""
+    return [DecayBody(**asdict(reading)) for reading in readings(engine.store, task)]
