@@ -43,7 +43,7 @@ CHUNK = 65_536
 UNWANTED_BYTES = 65_536  # what is read of an answer that is no success
 
 Admit = Callable[[Mapping[str, list[str]]], None]
-"""Looks at the headers, each lower-case name's lines, before the body is read; may raise."""
+"""Looks at the headers of a success or a redirect, each lower-case name's lines; may raise."""
 
 
 class Connections:
@@ -84,7 +84,7 @@ class Connections:
             Most bytes of a successful answer, as sent and as unpacked. Of others only the
             beginning is kept.
         admit
-            Called before the body is read.
+            Called before the body is read, but not for errors: they hold nothing to learn from.
         cut
             What is beyond `max_bytes` is left unread instead of refused.
 
@@ -93,11 +93,11 @@ class Connections:
         FetchRefused
             As `fetch`, but for `redirects` and `status`; and what `admit` raises.
         """
-        self.check(url)
+        checked(url, self._policy)
         with _refusals(self._seconds):
             request = requests.Request("GET", url, headers=dict(headers)).prepare()
             with self._sent(request) as response:
-                if admit is not None:
+                if admit is not None and response.status_code < 400:
                     raw = response.raw.headers
                     admit({name.lower(): raw.getlist(name) for name in raw})
                 chunks = response.raw.stream(CHUNK, decode_content=False)
@@ -110,15 +110,22 @@ class Connections:
         received = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, received, data, url)
 
-    def check(self, url: str) -> None:
-        """Judge a URL by its looks.
+    def plain(self, url: str) -> str:
+        """Judge a URL by its looks, and write it as it will be asked for.
+
+        Dots, blanks and needless percents are resolved, so that rules for its path hold.
 
         Raises
         ------
         FetchRefused
             `url`, `scheme`, `credentials`, `port` or `address`.
         """
+        url = url.partition("#")[0].strip().replace(" ", "%20")
         checked(url, self._policy)
+        prepared = requests.PreparedRequest()
+        with _refusals(self._seconds):
+            prepared.prepare_url(url, None)
+        return prepared.url or url
 
     def close(self) -> None:
         """Close what is idle; what is in use closes when it is done."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from config import Settings
 from domain import FetchRefused
@@ -42,6 +42,7 @@ class _Visit:
     per_second: float | None
     max_bytes: int
     cut: bool = False
+    """For a robots.txt: its beginning will do, and nobody learns from it."""
     private: Mapping[str, str] = field(default_factory=dict)
     """The caller's own headers, which may hold keys: only for the origin they were meant for."""
 
@@ -176,17 +177,15 @@ class Visitor:
         self, url: str, visit: _Visit, redirects: int, *, api: bool = False, robots: bool = True
     ) -> Answer:
         """Every hop is a visit of its own: robots.txt, pace and guard are asked again."""
-        self._connections.check(url)
+        url = self._connections.plain(url)
         meant_for = origin(url)
         for _ in range(redirects + 1):
-            url = urldefrag(url).url
             interval = self._robots.check(url) if robots and not api else 0.0
             answer = self._ask(url, visit, interval)
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None:
                 return answer
-            url = _joined(url, location)
-            self._connections.check(url)
+            url = self._connections.plain(_joined(url, location))
             if origin(url) != meant_for:
                 visit, api = visit.elsewhere(), False
         raise FetchRefused("redirects", f"More than {redirects} redirects.")
@@ -222,7 +221,7 @@ class Visitor:
                 url,
                 {**visit.headers, **visit.private},
                 max_bytes=visit.max_bytes,
-                admit=self._admit,
+                admit=None if visit.cut else self._admit,
                 cut=visit.cut,
             )
         except FetchRefused as refused:

@@ -102,6 +102,25 @@ def test_a_picture_comes_with_its_headers(time: Time, site: Site) -> None:
     assert (answer.headers["etag"], answer.headers["content-type"]) == ('"1"', "image/x")
 
 
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("/a b.png", "/a%20b.png"),
+        ("/ä.png", "/%C3%A4.png"),
+        ("/%C3%A4.png", "/%C3%A4.png"),
+        ("/a%20b.png?x=1&y=ü", "/a%20b.png?x=1&y=%C3%BC"),
+        ("", "/"),
+        ("/a/../b", "/b"),
+    ],
+)
+def test_an_address_is_asked_for_however_it_is_written(
+    time: Time, site: Site, written: str, asked: str
+) -> None:
+    site.pages[asked] = Reply(PICTURE)
+    with visitor(time, site) as guest:
+        assert guest.get(site.url(written)).data == PICTURE
+
+
 def test_a_request_says_who_asks_and_for_what(time: Time, site: Site) -> None:
     with visitor(time, site, user_agent="Exposr/9 (+https://who.example)") as guest:
         guest.get(site.url("/picture"), headers={"Authorization": "Bearer key"})
@@ -585,6 +604,18 @@ def test_what_robots_txt_forbids_is_not_asked_for(time: Time, site: Site) -> Non
     assert site.paths() == []
 
 
+@pytest.mark.parametrize(
+    "path", ["/%70rivate/a", "/x/../private/a", "/./private/a", "/private/./a?b", "/private/%61"]
+)
+def test_no_way_of_writing_an_address_leads_around_robots_txt(
+    time: Time, site: Site, path: str
+) -> None:
+    site.pages["/robots.txt"] = forbidding("/private/a")
+    with visitor(time, site) as guest:
+        assert refusal(guest, site.url(path)) == "robots"
+    assert site.paths() == []
+
+
 def test_an_api_is_called_by_its_terms_instead(time: Time, site: Site) -> None:
     site.pages["/robots.txt"] = forbidding("/")
     with visitor(time, site) as guest:
@@ -737,6 +768,23 @@ def test_what_search_engines_are_told_is_not_for_us(time: Time, site: Site) -> N
     site.pages["/picture"] = Reply(PICTURE, headers=tag)
     with visitor(time, site) as guest:
         assert guest.get(site.url("/picture")).data == PICTURE
+
+
+def test_what_an_error_page_or_robots_txt_says_of_itself_does_not_count(
+    time: Time, site: Site
+) -> None:
+    tag = [("X-Robots-Tag", "noai")]
+    site.pages["/robots.txt"] = Reply(b"", headers=tag)
+    site.pages["/picture"] = in_turn(Reply(b"", "503 Not Now", tag), Reply(PICTURE))
+    with visitor(time, site) as guest:
+        assert guest.get(site.url("/picture")).data == PICTURE
+
+
+def test_a_redirect_may_say_it_too(time: Time, site: Site) -> None:
+    moved = [("Location", "/picture"), ("X-Robots-Tag", "noai")]
+    site.pages["/a"] = Reply(b"", "302 Found", moved)
+    with visitor(time, site) as guest:
+        assert refusal(guest, site.url("/a")) == "noai"
 
 
 # --- redirects ---
