@@ -74,7 +74,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from domain import ExposrError, ModelVersion, NotEnoughData, Run
+from config import Settings, Shortcuts
+from domain import ExposrError, ModelVersion, NotEnoughData, Run, Task
 from engine import Engine, live_settings, open_engine
 from models.answers import gather
 from models.batch import Progress, fit, search
@@ -83,6 +84,7 @@ from models.gate import Gate, weigh
 from models.lesson import read_digest, read_lesson
 from models.registry import new_version_id
 from models.report import render
+from models.shortcuts import check_task
 from models.summary import (
     HEADLINES,
     SOURCE_TITLES,
@@ -181,14 +183,15 @@ def candidate(
     engine, task_name, classifier, time_budget, demo, progress
         As of `train`.
     alarm
-        What a check for shortcuts found, for the card.
+        What a check for shortcuts found, for the card; None: it is made here.
 
     Raises
     ------
     NotFound
         No such task.
     NotEnoughData
-        Too few pictures of a label; names every count and what is needed.
+        Too few pictures of a label; names every count and what is needed. Or facts that are
+        not content tell the labels apart, and SHORTCUTS says to refuse then.
     """
     started_at, started = datetime.now(UTC), time.monotonic()
     settings = live_settings(engine)
@@ -196,7 +199,15 @@ def candidate(
     task = engine.store.tasks.get(task_name)
     embedder = engine.embedders[task.kind].id
     needed = DEMO_MINIMUM if demo else settings.min_images_per_class
-    lesson = read_lesson(engine.store, task, embedder, needed=needed, demo=demo)
+    shortcuts = {} if demo else _shortcuts(engine, task, settings, alarm)
+    lesson = read_lesson(
+        engine.store,
+        task,
+        embedder,
+        needed=needed,
+        demo=demo,
+        equalised=not demo and settings.shortcuts is Shortcuts.EQUALISE,
+    )
     family = classifier or settings.classifier_type.value
     found = search(
         lesson.train, classifier=family, budget=budget - REPORT_SECONDS, progress=progress
@@ -217,9 +228,8 @@ def candidate(
     card["n_samples"]["without_vectors"] = lesson.without_vectors
     card["n_samples"]["left_out"] = dict(lesson.left_out)
     card["search"]["budget"] = budget
-    card["fingerprint"] = _fingerprint(lesson.digest, embedder, family, needed)
-    if alarm is not None:
-        card["shortcuts"] = dict(alarm)
+    card["fingerprint"] = _fingerprint(lesson.digest, embedder, family, needed, settings.shortcuts)
+    card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
     version = engine.registry.save(
         head,
         {**card, "support": lesson.support},  # for processes; reports are for people
@@ -236,6 +246,27 @@ def candidate(
     )
     engine.store.versions.add(version)
     return version
+
+
+def _shortcuts(
+    engine: Engine, task: Task, settings: Settings, alarm: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What a check for shortcuts finds, for the card, if training may go on with that.
+
+    Raises
+    ------
+    NotEnoughData
+        Facts that are not content tell the labels apart, and SHORTCUTS says to refuse then.
+    """
+    if alarm is None:
+        alarm = check_task(engine.store, task, bar=settings.shortcut_bar).as_json()
+    if alarm["raised"] and settings.shortcuts is Shortcuts.REFUSE:
+        raise NotEnoughData(
+            f"{alarm['message']} SHORTCUTS=refuse: pictures are needed that are alike in this; "
+            "SHORTCUTS=equalise makes them so, SHORTCUTS=warn trains all the same.",
+            leaks=[leak["fact"] for leak in alarm["leaks"]],
+        )
+    return {**alarm, "setting": settings.shortcuts.value}
 
 
 def judge(engine: Engine, version: ModelVersion) -> Gate:
@@ -347,7 +378,8 @@ def fingerprint(
     embedder = engine.embedders[task.kind].id
     digest = read_digest(engine.store, task, embedder, demo=demo)
     needed = DEMO_MINIMUM if demo else settings.min_images_per_class
-    return _fingerprint(digest, embedder, classifier or settings.classifier_type.value, needed)
+    family = classifier or settings.classifier_type.value
+    return _fingerprint(digest, embedder, family, needed, settings.shortcuts)
 
 
 def _fingerprint(*parts: object) -> str:

@@ -11,10 +11,11 @@ The numbers below were chosen by simulated retrains, see `benchmarks/gates.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from domain import ModelVersion, Unavailable
+from domain import EQUALISED, ModelVersion, Unavailable
+from models import Head
 from models.evidence import Evidence, Paired, Side, asked_now, gather_evidence
 from models.fallen import Fallen, fallen_back
 from models.learned import Learned
@@ -63,20 +64,42 @@ def weigh(store: Store, registry: Registry, learned: Learned, version: ModelVers
         return Gate(
             False, "What it answered when it was made cannot be read, so it stays unjudged."
         )
+    evidence = _evidence(store, Side(version, ours, answers), current, theirs, registry)
     task = store.tasks.get(version.task)
-    candidate = Side(version, ours, answers)
-    kept = registry.answers(current)
-    evidence = None
-    if kept is not None:
-        evidence = gather_evidence(
-            store, task, candidate, Side(current, theirs, kept), embedder=version.embedder
-        )
-    if evidence is None or not len(evidence.shared):
-        kept = asked_now(store, answers, theirs, embedder=version.embedder)
-        evidence = gather_evidence(
-            store, task, candidate, Side(current, theirs, kept), embedder=version.embedder
-        )
     return decide(evidence, fallen_back(store, learned, task, version, ours))
+
+
+def _evidence(
+    store: Store, candidate: Side, current: ModelVersion, head: Head, registry: Registry
+) -> Evidence:
+    """Both versions' answers; where the current one kept none that help, it is asked now."""
+    task, embedder = store.tasks.get(current.task), current.embedder
+    kept = registry.answers(current)
+    if kept is None:
+        now = asked_now(store, candidate.answers, head, embedder=embedder)
+        return gather_evidence(store, task, candidate, Side(current, head, now), embedder=embedder)
+    side = Side(current, head, kept)
+    evidence = gather_evidence(store, task, candidate, side, embedder=embedder)
+    if _equalised(current) == _equalised(candidate.version) and len(evidence.shared):
+        return evidence
+    # answers out of fold to pictures in other forms are no match: ask both heads about the same
+    form = embedder + EQUALISED if _equalised(candidate.version) else embedder
+    then, now = (
+        asked_now(store, candidate.answers, one, embedder=form) for one in (candidate.head, head)
+    )
+    again = gather_evidence(
+        store,
+        task,
+        replace(candidate, answers=then),
+        replace(side, answers=now),
+        embedder=form,
+    )
+    return replace(evidence, shared=again.shared, unseen=again.unseen)
+
+
+def _equalised(version: ModelVersion) -> bool:
+    """Whether it was trained on pictures made alike in form."""
+    return bool(version.card.get("shortcuts", {}).get("equalised"))
 
 
 def _without_figures(version: ModelVersion, current: ModelVersion) -> Gate | None:

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from domain import NotEnoughData, Sample, Split, Task
+from domain import EQUALISED, NotEnoughData, Sample, Split, Task
 from models.admission import Admission
 from models.examples import Examples
 from models.standing import Opinion, Standing, heard
 from models.support import Chosen, choose_support
 from storage import Store
+
+MOST_ALIKE = 0.1
+"""Share of a label's training pictures that may have one and the same vector."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +37,8 @@ class Lesson:
         Labels of an open task that have too few pictures, and how many.
     support
         What the version trained on this is held to.
+    equalised
+        How many rows of `train` are of pictures made alike in form.
     digest
         All that it was read from, as one short text.
     """
@@ -45,10 +50,19 @@ class Lesson:
     without_vectors: int
     left_out: Mapping[str, int]
     support: Chosen
+    equalised: int
     digest: str
 
 
-def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: bool) -> Lesson:
+def read_lesson(
+    store: Store,
+    task: Task,
+    embedder: str,
+    *,
+    needed: int,
+    demo: bool,
+    equalised: bool = False,
+) -> Lesson:
     """Vectors and labels of a task's pictures, parted by their split.
 
     A closed task needs all of its labels. An open one leaves out those with too few pictures:
@@ -66,12 +80,15 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
         Pictures a label must have: MIN_IMAGES_PER_CLASS.
     demo
         The demonstration's pictures, or the user's; never both.
+    equalised
+        Whether to train on vectors of pictures made alike in form, where there are such. What
+        is held out stays as it was delivered, which is how pictures will be asked about.
 
     Raises
     ------
     NotEnoughData
         A label of a closed task has fewer pictures with a vector than needed, or fewer than
-        two of an open one have enough; names every count.
+        two of an open one have enough; names every count. Or a label's vectors are all one.
     """
     ready, vectors, waiting = _ready(store, task, embedder, demo=demo)
     counts = Counter({task.variants.get(label, label): 0 for label in task.labels})
@@ -87,6 +104,7 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
     testing = np.asarray([sample.split is Split.TEST for sample in ready])
     told_apart = np.asarray([sample.label in known for sample in ready])
     pictures = np.asarray([sample.sha256 for sample in ready], np.bytes_)
+    alike = _equalise(store, embedder, examples.vectors, pictures, ~testing) if equalised else 0
     lesson = Lesson(
         examples.take(told_apart & ~testing),
         examples.take(told_apart & testing),
@@ -95,10 +113,26 @@ def read_lesson(store: Store, task: Task, embedder: str, *, needed: int, demo: b
         waiting,
         {label: counts[label] for label in sorted(counts.keys() - known)},
         choose_support([sample for sample in ready if sample.label in known]),
+        alike,
         _digest(ready),
     )
     _check_split(lesson)
+    _check_vectors(lesson)
     return lesson
+
+
+def _equalise(
+    store: Store,
+    embedder: str,
+    vectors: NDArray[np.float32],
+    pictures: NDArray[np.bytes_],
+    training: NDArray[np.bool_],
+) -> int:
+    """Put vectors of pictures made alike in form in the place of training rows; how many."""
+    row_of = {pictures[row].decode(): row for row in np.flatnonzero(training)}
+    found, rows = store.vectors.get(embedder + EQUALISED, list(row_of))
+    vectors[[row_of[sha256] for sha256 in found]] = rows
+    return len(found)
 
 
 def read_digest(store: Store, task: Task, embedder: str, *, demo: bool) -> str:
@@ -200,3 +234,21 @@ def _check_split(lesson: Lesson) -> None:
             "held-out split together, so none is left to train on; different ones are needed.",
             labels=missing,
         )
+
+
+def _check_vectors(lesson: Lesson) -> None:
+    """Refuse vectors that say nothing: an embedder that is broken gives one for everything."""
+    examples = lesson.train
+    # a picture's place along one random direction: the same only where the vectors are
+    random = np.random.default_rng(0)
+    places = (examples.vectors @ random.standard_normal(examples.vectors.shape[1])).round(5)
+    for label in examples.classes:
+        rows = examples.labels == label
+        families = len(np.unique(examples.families[rows]))
+        most = int(np.unique(places[rows], return_counts=True)[1].max())
+        if families > 1 and most > max(5, MOST_ALIKE * rows.sum()):
+            raise NotEnoughData(
+                f"{most} of {rows.sum()} training pictures of {label} have one and the same "
+                "vector: whatever made them did not look at the pictures.",
+                labels=[label],
+            )
