@@ -25,6 +25,8 @@ from embeddings.work import USUAL, JobSummary, Pace, Work, work_through
 
 FILES = 256
 """Files whose facts are committed together."""
+LOOKED_UP = 4_000
+"""Files whose facts are in memory at once."""
 
 log = logging.getLogger(__name__)
 
@@ -165,9 +167,7 @@ def note_facts(
     Unavailable
         The database does not work; what was committed stays.
     """
-    names = [sample.sha256 for sample in catalogue.samples.all(task, demo=demo)]
-    known = catalogue.file_facts.get(FILE_FACTS, names)
-    missing = [name for name in dict.fromkeys(names) if name not in known]
+    missing = _without_facts(catalogue, task, demo=demo)
     size, limits, noted = pace.batch_size or FILES, Limits.of(settings), Noted(len(missing))
     with ThreadPoolExecutor(pace.workers or usable_cores()) as pool:
         for start in range(0, len(missing), size):
@@ -181,6 +181,16 @@ def note_facts(
             if pace.stop():
                 break
     return noted
+
+
+def _without_facts(catalogue: FormCatalogue, task: str, *, demo: bool) -> list[str]:
+    names = list(dict.fromkeys(one.sha256 for one in catalogue.samples.all(task, demo=demo)))
+    missing: list[str] = []
+    for start in range(0, len(names), LOOKED_UP):
+        some = names[start : start + LOOKED_UP]
+        known = catalogue.file_facts.get(FILE_FACTS, some)
+        missing.extend(name for name in some if name not in known)
+    return missing
 
 
 def _facts(catalogue: FormCatalogue, limits: Limits, sha256: str) -> dict[str, Any] | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from models.examples import Examples, Rows
 from models.folds import Fold, family_folds
 from models.leaking import Column, columns_of, sentence
 from models.lesson import corrected
+from models.shares import interval
 from storage import Store
 
 Facts = Mapping[str, Any]
@@ -44,7 +44,6 @@ FACTS = (
 WEIGHTS = ("bytes_per_pixel", "n_bytes")
 """Among files alike in all else these differ by what the pictures show."""
 CHANCE = 0.5
-CONFIDENCE = 0.95
 MOST_PICTURES = 6_000
 """Looked at in all: enough to know a score to a point or two, in seconds."""
 LEAST_OF_A_LABEL = 100
@@ -131,19 +130,38 @@ def check_task(store: Store, task: Task, *, bar: float, demo: bool = False) -> A
     demo
         The demonstration's pictures, or the user's.
     """
-    samples = corrected(store, task, store.samples.all(task.name, demo=demo))
+    everything = corrected(store, task, store.samples.all(task.name, demo=demo))
+    labelled = _some([(task.variants.get(one.label, one.label), one) for one in everything])
+    samples = [sample for _, sample in labelled]
     known = store.file_facts.get(FILE_FACTS, [sample.sha256 for sample in samples])
     return check(
         [known.get(sample.sha256) for sample in samples],
-        [_label(sample, task) for sample in samples],
+        [label for label, _ in labelled],
         [sample.family for sample in samples],
         [sample.source for sample in samples],
         bar=bar,
     )
 
 
-def _label(sample: Sample, task: Task) -> str:
-    return task.variants.get(sample.label, sample.label)
+Labelled = tuple[str, Sample]
+
+
+def _some(samples: Sequence[Labelled]) -> list[Labelled]:
+    """Twice as many of each label as are looked at, so that not everybody's facts are read."""
+    of_label: dict[str, list[Labelled]] = {}
+    for labelled in samples:
+        of_label.setdefault(labelled[0], []).append(labelled)
+    rng, most = np.random.default_rng(0), 2 * _most(len(of_label))
+    return [
+        some[row]
+        for _, some in sorted(of_label.items())
+        for row in np.sort(rng.permutation(len(some))[:most])
+    ]
+
+
+def _most(labels: int) -> int:
+    """Pictures of a label that are looked at."""
+    return max(LEAST_OF_A_LABEL, MOST_PICTURES // max(labels, 1))
 
 
 def check(
@@ -205,7 +223,7 @@ def _chosen(
     for row, (fact, label, family) in enumerate(zip(facts, labels, families, strict=True)):
         if fact is not None:
             of_label.setdefault(label, {}).setdefault(family, row)
-    most = max(LEAST_OF_A_LABEL, MOST_PICTURES // max(len(of_label), 1))
+    most = _most(len(of_label))
     chosen: list[int] = []
     for label in sorted(of_label):
         rows = [row for _, row in sorted(of_label[label].items())]
@@ -215,13 +233,12 @@ def _chosen(
 
 
 class _Check:
-    """The labels, how they are parted, and how strict an interval must be."""
+    """The labels, how they are parted, and how many scores are looked at."""
 
     def __init__(self, examples: Examples, folds: Sequence[Fold], bar: float) -> None:
         self._examples, self._folds, self._bar = examples, folds, bar
         labels = len(examples.classes)
-        asked = (len(FACTS) + 1) * (labels if labels > 2 else 1)
-        self._z = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / (2 * asked))
+        self._asked = (len(FACTS) + 1) * (labels if labels > 2 else 1)
 
     def of(self, facts: Sequence[Facts], without: int) -> Alarm:
         columns = {name: columns_of([one.get(name) for one in facts]) for name in FACTS}
@@ -299,15 +316,13 @@ class _Check:
     def _score(
         self, said: NDArray[np.bool_], true: NDArray[np.bool_]
     ) -> tuple[float, float, float]:
-        shares = [self._share(said[true]), self._share(~said[~true])]
-        score = (shares[0][0] + shares[1][0]) / 2
-        below = math.hypot(*(share - low for share, low, _ in shares)) / 2
-        above = math.hypot(*(high - share for share, _, high in shares)) / 2
+        shares, lows, highs = zip(self._share(said[true]), self._share(~said[~true]), strict=True)
+        score = sum(shares) / 2
+        below = math.dist(shares, lows) / 2
+        above = math.dist(shares, highs) / 2
         return score, max(score - below, 0.0), min(score + above, 1.0)
 
     def _share(self, right: NDArray[np.bool_]) -> tuple[float, float, float]:
-        """How many of them, with Wilson's interval."""
-        n, share, z2 = len(right), float(right.mean()), self._z**2
-        middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-        half = self._z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-        return share, middle - half, middle + half
+        """How many of them, with its interval."""
+        low, high = interval(int(right.sum()), len(right), self._asked)
+        return float(right.mean()), low, high

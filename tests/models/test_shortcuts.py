@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from domain import FILE_FACTS, Task, TaskKind
 from embeddings.images import file_facts
+from models import shortcuts
 from models.shortcuts import ALIKE, Alarm, check, check_task
 from storage import Store
+from storage.file_facts import FileFacts
 from tests.contracts.stores import facts as stored
 from tests.contracts.stores import new, sha, teach
 
@@ -249,3 +252,27 @@ def test_what_people_say_of_a_picture_counts(store: Store, task: Task) -> None:
         teach(store, str(row), "b", "admin", task=TASK, trusted=True)
 
     assert not check_task(store, task, bar=BAR).raised
+
+
+class CountingFacts:
+    """Facts of files that remember how many were asked for."""
+
+    def __init__(self, facts: FileFacts) -> None:
+        self._facts = facts
+        self.asked = 0
+
+    def get(self, recipe: str, sha256s: Collection[str]) -> dict[str, Facts]:
+        self.asked += len(sha256s)
+        return self._facts.get(recipe, sha256s)
+
+
+def test_facts_are_read_of_no_more_pictures_than_are_needed(
+    store: Store, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shortcuts, "MOST_PICTURES", 4)
+    monkeypatch.setattr(shortcuts, "LEAST_OF_A_LABEL", 8)
+    counting = CountingFacts(store.file_facts)
+
+    found = check_task(replace(store, file_facts=counting), task, bar=BAR)  # type: ignore[arg-type]
+
+    assert (found.pictures, counting.asked) == (16, 32)
