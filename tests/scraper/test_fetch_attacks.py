@@ -11,6 +11,7 @@ import pytest
 from config import Settings, load_settings
 from domain import FetchRefused
 from scraper.fetch import fetch
+from scraper.manners import Visitor
 from tests.scraper.servers import Server, answer, serving
 
 # {port} is that of a server on loopback, which must see no connection.
@@ -201,6 +202,20 @@ def test_no_connection_is_tried(
     settings = load_settings(fetch_ports=(80, 443, loopback.port), fetch_timeout=2.0)
     with pytest.raises(FetchRefused) as caught:
         fetch(url.replace("{port}", str(loopback.port)), settings, lookup=_offline)
+    assert wires.tried == []
+    assert caught.value.reason in {"url", "scheme", "credentials", "port", "address", "dns"}
+    assert loopback.connections == 0
+
+
+@pytest.mark.parametrize("url", [*LOOPBACK, *DISGUISED, *INSIDE, *OTHER_SCHEMES, *PORTS])
+@pytest.mark.parametrize("api", [False, True])
+def test_no_visit_is_tried(
+    url: str, api: bool, loopback: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wires = Wires(monkeypatch)
+    settings = load_settings(fetch_ports=(80, 443, loopback.port), fetch_timeout=2.0)
+    with Visitor(settings, lookup=_offline) as visitor, pytest.raises(FetchRefused) as caught:
+        visitor.get(url.replace("{port}", str(loopback.port)), api=api)
     assert wires.tried == []
     assert caught.value.reason in {"url", "scheme", "credentials", "port", "address", "dns"}
     assert loopback.connections == 0
