@@ -56,10 +56,10 @@ def roll_back(engine: Engine, task_name: str, *, who: str) -> Moved:
     if previous is None:
         raise Conflict(f"No version of {task_name} answered before the current one.")
     version = engine.store.versions.get(task_name, previous.version)
-    return _move(engine, version, f"Rolled back by {who}.")
+    return _move(engine, version, f"Rolled back by {who}.", back=True)
 
 
-def _move(engine: Engine, version: ModelVersion, why: str) -> Moved:
+def _move(engine: Engine, version: ModelVersion, why: str, *, back: bool = False) -> Moved:
     task = engine.store.tasks.get(version.task)
     embedder = engine.embedders[task.kind].id
     if version.embedder != embedder:
@@ -74,7 +74,7 @@ def _move(engine: Engine, version: ModelVersion, why: str) -> Moved:
     before = current.id if current else None
     if before == version.id:
         return Moved(version.task, version.id, before, "It answers already.", None)
-    engine.store.versions.promote(version.task, version.id, why)
+    engine.store.versions.promote(version.task, version.id, why, back=back)
     return Moved(version.task, version.id, before, why, _look_over(engine))
 
 

@@ -234,6 +234,7 @@ promotions = Table(
     Column("version", FreeText, nullable=False),
     Column("at", Utc, nullable=False),
     Column("why", FreeText, nullable=False),
+    mark("back"),  # a rollback: what is gone back from is not gone back to
     ForeignKeyConstraint(["task_id", "version"], ["model_versions.task_id", "model_versions.id"]),
     Index(None, "task_id", "id"),
 )

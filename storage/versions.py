@@ -18,12 +18,16 @@ from storage.store import Database
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """When a version became current, why, and until when it was; None for the one that is."""
+    """When a version became current, why, and until when it was; None for the one that is.
+
+    `back`: by a rollback.
+    """
 
     version: str
     at: datetime
     why: str
     until: datetime | None = None
+    back: bool = False
 
 
 class Versions:
@@ -97,7 +101,15 @@ class Versions:
             row = connection.execute(found).one_or_none()
         return _version(task, row) if row else None
 
-    def promote(self, task: str, version_id: str, why: str, *, now: datetime | None = None) -> None:
+    def promote(
+        self,
+        task: str,
+        version_id: str,
+        why: str,
+        *,
+        now: datetime | None = None,
+        back: bool = False,
+    ) -> None:
         """Make a version the current one; every process notices at its next request.
 
         Parameters
@@ -110,6 +122,8 @@ class Versions:
             What history says about it.
         now
             The present moment, aware; the system's when left out.
+        back
+            Whether this is a rollback, to what `previous` says.
 
         Raises
         ------
@@ -119,7 +133,8 @@ class Versions:
         with self._database.writing() as connection:
             state = locked_state(connection, task)
             _check_known(connection, task, state, version_id)
-            _promote(connection, state, version_id, why, now or datetime.now(UTC))
+            at = now or datetime.now(UTC)
+            _promote(connection, state, version_id, why, at, back=back)
 
     def settle(self, task: str, version_id: str, run: Run, *, promote: bool, why: str) -> bool:
         """Write how a new version's run ended, and make it current if it is promoted, in one go.
@@ -167,11 +182,12 @@ class Versions:
         rows = schema.promotions.c
         with self._database.reading() as connection:
             task_id = task_id_of(connection, task)
-            found = select(rows.version, rows.at, rows.why).where(rows.task_id == task_id)
+            found = select(rows.version, rows.at, rows.why, rows.back)
+            found = found.where(rows.task_id == task_id)
             log = connection.execute(found.order_by(rows.id.desc())).all()
         ends = [None, *(row.at for row in log)]
         return [
-            Promotion(row.version, row.at, row.why, until)
+            Promotion(row.version, row.at, row.why, until, row.back)
             for row, until in zip(log, ends, strict=False)
         ]
 
@@ -188,7 +204,7 @@ class Versions:
         """
         live: list[Promotion] = []
         for promotion in reversed(self.promotions(task)):
-            if len(live) > 1 and live[-2].version == promotion.version:
+            if promotion.back and len(live) > 1:
                 live.pop()
             if live and live[-1].version == promotion.version:
                 live.pop()  # it is live again, or still
@@ -215,13 +231,19 @@ def _check_known(connection: Connection, task: str, state: State, version_id: st
 
 
 def _promote(
-    connection: Connection, state: State, version_id: str, why: str, now: datetime
+    connection: Connection,
+    state: State,
+    version_id: str,
+    why: str,
+    now: datetime,
+    *,
+    back: bool = False,
 ) -> None:
     """Move the pointer of a task whose state is locked, and write that down."""
     moved(connection, state)
     pointer = update(schema.task_state).where(schema.task_state.c.task_id == state.task_id)
     connection.execute(pointer.values(current=version_id))
-    row = {"task_id": state.task_id, "version": version_id, "at": now, "why": why}
+    row = {"task_id": state.task_id, "version": version_id, "at": now, "why": why, "back": back}
     connection.execute(insert(schema.promotions), row)
 
 

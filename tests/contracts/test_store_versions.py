@@ -25,9 +25,11 @@ def store(any_store: Store) -> Store:
 
 
 def promoted(store: Store, names: str) -> list[Promotion]:
-    """Promote versions one an hour; what history says then."""
+    """Promote versions one an hour, capitals by going back; what history says then."""
     for i, name in enumerate(names):
-        store.versions.promote(TASK, name, f"step {i}", now=NOON + i * HOUR)
+        store.versions.promote(
+            TASK, name.lower(), f"step {i}", now=NOON + i * HOUR, back=name.isupper()
+        )
     return store.versions.promotions(TASK)
 
 
@@ -51,14 +53,15 @@ def test_history_says_who_was_live_when(store: Store) -> None:
         ("ab", "a"),
         ("abb", "a"),
         ("abc", "b"),
-        ("abcb", "a"),  # went back once: the next time further
-        ("abcba", None),
-        ("aba", None),
-        ("abcbd", "b"),  # what was gone back from is not gone back to
-        ("abcbda", "d"),  # an old version chosen again is a step like any other
-        ("abcbdad", "b"),
-        ("abac", "a"),
-        ("abab", "a"),
+        ("abcB", "a"),  # went back once: the next time further
+        ("abcBA", None),
+        ("abA", None),
+        ("aba", "b"),  # an old version chosen again is a step like any other
+        ("abcBd", "b"),  # what was gone back from is not gone back to
+        ("abcBda", "d"),
+        ("abcBdaD", "b"),
+        ("abaB", "a"),
+        ("abaBA", None),
     ],
 )
 def test_going_back_goes_further_back_each_time(
@@ -74,12 +77,12 @@ def test_rollbacks_in_a_row_end_at_the_first_version(store: Store) -> None:
     seen = []
     while (back := store.versions.previous(TASK)) is not None:
         seen.append(back.version)
-        store.versions.promote(TASK, back.version, "rolled back")
+        store.versions.promote(TASK, back.version, "rolled back", back=True)
     assert seen == ["c", "b", "a"]
 
 
 def test_previous_version_comes_with_when_it_was_live_last(store: Store) -> None:
-    promoted(store, "abcb")
+    promoted(store, "abcB")
     assert store.versions.previous(TASK) == Promotion("a", NOON, "step 0", NOON + HOUR)
     promoted(store, "c")
     back = store.versions.previous(TASK)

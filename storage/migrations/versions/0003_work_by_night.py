@@ -121,6 +121,7 @@ def upgrade() -> None:
     op.add_column('jobs', sa.Column('cancelled', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('jobs', sa.Column('kept', sa.Text(), server_default=sa.text("'{}'"), nullable=False))
     op.drop_column('jobs', 'heartbeat_at')
+    op.add_column('promotions', sa.Column('back', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('runs', sa.Column('job_id', sa.Text(), nullable=True))
     op.add_column('runs', sa.Column('detail', sa.Text(), server_default=sa.text("'{}'"), nullable=False))
     op.create_index('samples_task_id_added_at', 'samples', ['task_id', 'added_at'])
