@@ -293,7 +293,7 @@ def _reading(counted: _Counted, expected: float | None, fallen: bool) -> Reading
 def _sentence(
     counted: _Counted, low: float, high: float, expected: float | None, fallen: bool
 ) -> str:
-    share = f"{counted.right / counted.n:.0%}, 95 % interval {low:.0%} to {high:.0%}"
+    share = f"{counted.right / counted.n:.0%}, 95% interval {low:.0%} to {high:.0%}"
     told = f"{counted.right} of {counted.n} ({share})"
     promised = "" if expected is None else f"; its held-out pictures promised {expected:.0%}"
     if counted.what == CORRECTIONS:

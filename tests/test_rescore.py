@@ -375,6 +375,13 @@ def test_a_promotion_is_told_once_and_the_next_one_again(world: World) -> None:
     assert back.body["previous"] == "v2" and again.body["previous"] == "v1"
 
 
+def test_a_version_promoted_twice_in_a_row_came_after_another(world: World) -> None:
+    world.promote("v2", place=1)
+    world.promote("v2", place=1)
+    made = announce(world.engine, TASK, "v2", "", [])
+    assert made is not None and made.body["previous"] == "v1"
+
+
 def test_where_nobody_is_to_be_told_nothing_is_written(settings: Settings) -> None:
     engine = open_engine(settings)
     try:

@@ -238,6 +238,16 @@ def test_a_month_before_the_training_is_part_of_what_was_promised() -> None:
     assert (reading.what, reading.n, reading.right) == ("2026-08", 200, 100)
 
 
+def test_of_many_months_one_is_a_little_worse_by_chance() -> None:
+    world = good()
+    unlucky = [("ai", "ai", 87), ("ai", "real", 13)]
+    world.month("2026-11", unlucky)
+    assert len(world.warnings()) == 1, "alone it would be a warning"
+    for month in range(1, 10):
+        world.month(f"2027-{month:02}", [("ai", "ai", 95), ("ai", "real", 5)])
+    assert world.warnings() == []
+
+
 def test_pictures_that_only_corrections_brought_are_no_fair_set() -> None:
     world = good()
     world.month("2026-11", [("ai", "real", 100)], taught=True)
