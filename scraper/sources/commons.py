@@ -27,7 +27,8 @@ GENERATED = re.compile(
 """What a category says whose files are generated."""
 SMALLER = 1920
 """Pixels across of the rendition that is taken where the file itself is larger than we open."""
-LONGEST_HTML = 20_000
+LONGEST_HTML = 4_000
+LONGEST_LIST = 20_000
 MOST_CATEGORIES = 500
 FILE_NAMESPACE = 6
 CATEGORY_NAMESPACE = 14
@@ -150,7 +151,9 @@ class WikimediaCommons(JsonApi):
             return f"it is of the type {mime or 'unknown'}"
         if text(said, "NonFree", "value").lower() == "true":
             return "it is not free"
-        if self.label == "real" and GENERATED.search(_words(said, "Categories")):
+        if self.label == "real" and GENERATED.search(
+            text(said, "Categories", "value", longest=LONGEST_LIST)
+        ):
             return "its categories say that it is generated"
         return ""
 

@@ -141,18 +141,15 @@ class Site:
     ) -> list[Shown]:
         """Show more pictures: made ones of a look, or these files. The newest stand first."""
         added = []
-        for data in self._made_up(pictures, look) if isinstance(pictures, int) else pictures:
+        for data in [None] * pictures if isinstance(pictures, int) else pictures:
             number = self._next()
+            data = picture(look, 10_000 + number) if data is None else data
             folder = "private/" if private else ""
             path = f"/pictures/{folder}{source}/{number}.png"
             added.append(Shown(source, number, data, path, facts or {}, noai, status))
         with self._lock:
             self._shown[source] = [*reversed(added), *self._shown.get(source, [])]
         return added
-
-    def _made_up(self, count: int, look: str) -> Iterator[bytes]:
-        for _ in range(count):
-            yield picture(look, 10_000 + self._next())
 
     def _next(self) -> int:
         with self._lock:
@@ -285,8 +282,8 @@ def commons(site: Site, path: str, query: Query, headers: Mapping[str, str]) -> 
         return {"batchcomplete": True}
     start = int(query.get(f"{name}continue", "0"))
     part, onward = _part(site, source, start, int(query[f"{name}limit"]))
-    pages = [_said(_file(site, one), one) for one in part]
-    if source == "commons-ai" and not start:
+    pages = [_file(site, one) for one in part]
+    if source == "commons-ai" and name == "gcm" and not start:
         pages.append({"pageid": 1, "ns": 14, "title": "Category:AI-generated images of cats"})
         pages.append({"pageid": 2, "ns": 14, "title": "Category:Artists"})
     answer: dict[str, Any] = {"batchcomplete": True, "query": {"pages": pages}}
