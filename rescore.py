@@ -89,8 +89,7 @@ def rescore(
         batch = verdicts[start : start + BATCH]
         for change in _changes(engine, task, known, batch, version_id, at):
             noted[change.sha256] = change
-    changes = _ranked(noted)
-    engine.store.changes.put(task_name, version_id, changes)
+    changes = _kept(engine, task, version_id, _ranked(noted))
     progress(len(verdicts), len(verdicts))
     return changes
 
@@ -212,6 +211,17 @@ def _changes(
                 )
             )
     return changes
+
+
+def _kept(engine: Engine, task: Task, version_id: str, changes: Sequence[Change]) -> list[Change]:
+    """Write them down; a picture that was erased meanwhile does not come back by it."""
+    engine.store.changes.put(task.name, version_id, changes)
+    # looked at after writing: what is erased later than that takes its change with it
+    here = engine.learned.shelf(task.kind).vectors([one.sha256 for one in changes])
+    left = [one for one in changes if one.sha256 in here]
+    if len(left) < len(changes):
+        engine.store.changes.put(task.name, version_id, left)
+    return left
 
 
 def _ranked(noted: Mapping[str, Change]) -> list[Change]:

@@ -297,6 +297,21 @@ def test_an_erased_picture_is_not_listed(world: World) -> None:
     assert world.store.changes.count(TASK, "v2") == 1
 
 
+def test_a_picture_erased_meanwhile_does_not_come_back(world: World) -> None:
+    world.ask_many([(1, -1)] * (BATCH + 4))
+    world.promote("v2", place=1)
+
+    def erase(done: int, total: int) -> None:
+        if done == BATCH:
+            for i in range(BATCH + 4):
+                if i % 100 == 0:
+                    world.store.erase(sha(f"p{i}"))
+
+    changes = rescore(world.engine, TASK, "v2", progress=erase)
+    assert sha("p100") not in {one.sha256 for one in changes}
+    assert len(changes) == world.store.changes.count(TASK, "v2") == BATCH + 4 - 6
+
+
 def test_answers_are_those_that_a_request_would_get(engine: Engine) -> None:
     """Copies of corrected pictures, too, are decided as they are for whoever asks."""
     world = World(engine)
