@@ -39,8 +39,9 @@ from typing import Any
 
 import rescore
 import webhook
-from config import Collect, Settings, load_settings
+from config import Collect, Settings, Shortcuts, load_settings
 from domain import (
+    EQUALISED,
     RESCORE,
     Crawl,
     ExposrError,
@@ -51,7 +52,13 @@ from domain import (
     Task,
     Unavailable,
 )
-from embeddings.job import embed_missing, embed_teaching, missing_teaching, note_facts
+from embeddings.job import (
+    embed_equalised,
+    embed_missing,
+    embed_teaching,
+    missing_teaching,
+    note_facts,
+)
 from embeddings.work import Pace
 from engine import Engine, live_settings, open_engine
 from models import decay
@@ -310,6 +317,11 @@ class _Retrain:
             progress=progress,
             pace=pace,
         )
+        if self._settings.shortcuts is Shortcuts.EQUALISE:
+            total = done + len(store.samples.missing_vectors(task.name, embedder.id + EQUALISED))
+            embed_equalised(
+                store, embedder, task.name, settings=self._settings, progress=progress, pace=pace
+            )
         self._desk.check()
 
     def _tell_training(self, done: int, total: int, name: str) -> None:
