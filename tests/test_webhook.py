@@ -215,6 +215,23 @@ def test_after_the_last_try_it_is_given_up_and_said(
     assert "The receiver answered 500." in said
 
 
+def test_what_did_not_arrive_is_said_until_a_later_message_does(
+    store: Store, settings: Settings
+) -> None:
+    with receiving(500, 500, 500) as receiver:
+        settings = told_to(settings, receiver)
+        tell(store, settings)
+        for tries in range(3):
+            assert warnings(store) == [], tries
+            deliver(store, settings, NIGHT + timedelta(hours=tries))
+        (said,) = warnings(store)
+        assert "1 did not arrive" in said and "0 of them will not be tried again" in said
+        later = NIGHT + timedelta(hours=2, minutes=1)
+        tell(store, settings, 2, later)
+        assert deliver(store, settings, later) == 1
+    assert warnings(store) == []
+
+
 def test_whoever_is_gone_is_not_asked_again(store: Store, settings: Settings) -> None:
     with receiving(410) as receiver:
         settings = told_to(settings, receiver)
