@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Self
 from urllib.parse import urljoin, urlsplit
 
@@ -196,26 +197,32 @@ class Visitor:
         interval = max(interval, self._interval(visit.per_second))
         for attempt in range(1, ATTEMPTS + 1):
             rest = FIRST_REST * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311  no secret
-            try:
-                with host.turn(interval):
-                    answer = self._once(url, visit, host)
-            except FetchRefused as refused:
-                if refused.reason != "unreachable" or attempt == ATTEMPTS:
-                    raise
+            with host.turn(interval):
+                got = self._once(url, visit, host)
+            if isinstance(got, Answer):
+                if got.status not in AGAIN:
+                    return got
+                got, rest = self._overrun(got, host, rest)
+            if attempt < ATTEMPTS:
                 self._patience.rest(rest)
-                continue
-            if answer.status not in AGAIN:
-                return answer
-            asked = retry_after(answer.headers, self._now())
-            if answer.status in OVERRUN or asked is not None:
-                host.pause(rest if asked is None else asked)
-            elif attempt < ATTEMPTS:
-                self._patience.rest(rest)
-        if answer.status == 429 or asked is not None:
-            raise FetchRefused("rate_limited", "The server asks to come back later.")
-        return answer
+        if isinstance(got, FetchRefused):
+            raise got
+        return got
 
-    def _once(self, url: str, visit: _Visit, host: Host) -> Answer:
+    def _overrun(
+        self, answer: Answer, host: Host, rest: float
+    ) -> tuple[Answer | FetchRefused, float]:
+        """What to make of it at the end, and how long this thread rests before it asks again."""
+        asked = retry_after(answer.headers, self._now())
+        if asked is not None or answer.status in OVERRUN:
+            host.pause(rest if asked is None else asked)
+            rest = 0.0  # the pause is everybody's
+        if asked is None and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+            return answer, rest
+        return FetchRefused("rate_limited", "The server asks to come back later."), rest
+
+    def _once(self, url: str, visit: _Visit, host: Host) -> Answer | FetchRefused:
+        """One attempt; a connection that failed is told, not raised: another may do better."""
         try:
             answer = self._connections.ask(
                 url,
@@ -225,11 +232,13 @@ class Visitor:
                 cut=visit.cut,
             )
         except FetchRefused as refused:
-            if refused.reason in ("unreachable", "deadline"):
-                host.failed()
-            else:
+            if refused.reason not in ("unreachable", "deadline"):
                 host.answered()
-            raise
+                raise
+            host.failed()
+            if refused.reason == "deadline":
+                raise
+            return refused
         host.answered()
         return answer
 

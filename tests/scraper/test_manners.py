@@ -474,8 +474,10 @@ def test_a_host_that_is_down_is_left_alone_for_a_while(time: Time, site: Site) -
         for _ in range(2):
             refusal(guest, site.url("/picture"), api=True)
         assert len(site.visits) == BROKEN
+        time.rests.clear()
         assert refusal(guest, site.url("/other"), api=True) == "unreachable"
         assert len(site.visits) == BROKEN
+        assert time.rests == []
         time.now += LEFT_ALONE
         site.pages["/picture"] = Reply(PICTURE)
         assert guest.get(site.url("/picture"), api=True).data == PICTURE
