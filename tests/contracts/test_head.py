@@ -38,13 +38,14 @@ CANDIDATES: dict[str, Candidate] = {
     "RBF least squares": NystroemSvm(({"gamma": 1.0, "alpha": 0.1, "landmarks": 500},), RAW),
     "random forest": Forest(({"trees": 20, "leaf": 1, "share": None},)),
 }
+MANY = ("ಅ", "ಆ", "<b>&amp;", "$x_1$ of a rather long label", "\u202eabc")
+# rows of each label: of many, the folds share their sums, and the fit is made from those
 TASKS = {
-    "two labels, sigmoid": (("ai", "real"), SIGMOID),
-    "two labels, isotonic": (("ai", "real"), ISOTONIC),
-    "many labels": (
-        ("ಅ", "ಆ", "<b>&amp;", "$x_1$ of a rather long label", "\u202eabc"),
-        TEMPERATURE,
-    ),
+    "two labels, sigmoid": (("ai", "real"), SIGMOID, 40),
+    "two labels, isotonic": (("ai", "real"), ISOTONIC, 40),
+    "two labels, many rows": (("ai", "real"), SIGMOID, 520),
+    "many labels": (MANY, TEMPERATURE, 40),
+    "many labels, many rows": (MANY, TEMPERATURE, 210),
 }
 
 
@@ -70,8 +71,8 @@ def candidate(request: pytest.FixtureRequest) -> Candidate:
 
 @pytest.fixture(scope="module", params=TASKS)
 def lesson(request: pytest.FixtureRequest) -> tuple[Examples, str]:
-    labels, method = TASKS[request.param]
-    return clusters(40, labels, dim=24), method
+    labels, method, rows = TASKS[request.param]
+    return clusters(rows, labels, dim=24), method
 
 
 @pytest.fixture(scope="module", params=["fresh", "saved and loaded"])
