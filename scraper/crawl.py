@@ -133,7 +133,8 @@ class _Run:
         except Exception as error:
             ended = f"broken off by {type(error).__name__}"
             raise
-        finally:  # also when interrupted: what is fetched is kept
+        finally:  # also when interrupted, by whoever is told of progress, too: what is here is kept
+            self._progress = lambda kept, count: None
             pool.shutdown(cancel_futures=True)
             while self._in_flight:
                 self._gather()
