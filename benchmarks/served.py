@@ -64,6 +64,7 @@ class Service:
             "DATA_DIR": str(folder),
             "ENCODER": "builtin",
             "LOG_LEVEL": "WARNING",
+            "SCHEDULER": "0",
             "STARTER_LESSON": "0",
             **settings,
         }

@@ -18,6 +18,8 @@ import httpx
 import pytest
 
 from app import parse_arguments
+from config import load_settings
+from storage import open_store
 from tests.web.service import jpeg
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +28,8 @@ PATIENCE = 90.0
 
 
 def environment(folder: Path, **changes: str) -> dict[str, str]:
-    return {**os.environ, "DATA_DIR": str(folder), "ENCODER": "builtin", **changes}
+    quiet = {"DATA_DIR": str(folder), "ENCODER": "builtin", "SCHEDULER": "0"}
+    return {**os.environ, **quiet, **changes}
 
 
 def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -252,3 +255,20 @@ def test_stop_finishes_what_was_accepted(tmp_path: Path) -> None:
             received = connection.recv(65536)
         assert received.startswith(b"HTTP/1.1 200")
         assert running.process.wait(PATIENCE) == 0
+
+
+def test_the_nights_are_kept_beside_the_service_and_begun_again(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with serving(folder, SCHEDULER="1", STARTER_LESSON="0") as service:
+        store = open_store(load_settings(_env_file=None, data_dir=folder))
+        try:
+            wait_until(lambda: bool(store.clocks.all()), service.log)
+            (clock,) = store.clocks.all()
+            os.kill(clock.pid, signal.SIGKILL)
+            wait_until(lambda: any(c.pid != clock.pid for c in store.clocks.all()), service.log)
+            job = httpx.post(f"{service.url}/retrain").json()["job"]
+            where = f"{service.url}{job['status_url']}"
+            wait_until(lambda: httpx.get(where).json()["status"] == "done", service.log)
+            assert httpx.get(f"{service.url}/health").json()["scheduler"]["running"] == 2
+        finally:
+            store.close()

@@ -65,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "embeddings",
         "models",
         "scraper",
+        "webhook",
     },
     "rescore": {"domain", "storage", "engine", "models", "classify", "webhook"},
     "webhook": {"domain", "config", "storage", "scraper"},

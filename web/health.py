@@ -11,6 +11,7 @@ import numpy as np
 from flask import Response
 from numpy.typing import NDArray
 
+import webhook
 from classify import DEMO_REASON, Sight, decide_each
 from config import VERSION
 from domain import DEFAULT_TASK, ExposrError, NotFound, Task, TaskKind, Unavailable
@@ -116,6 +117,7 @@ def _look(engine: Engine, body: HealthBody) -> None:
         if seen.demo:
             body.notes.append(f"{name}: {DEMO_REASON}")
         body.problems.extend(f"{name}: {sentence}" for sentence in warnings(engine.store, name))
+    body.notes.extend(webhook.warnings(engine.store))
     if not body.scheduler.running:
         body.notes.append(NO_SCHEDULER)
     body.status = "degraded" if body.problems else "ok"
