@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from config import ClassifierType, load_settings
 from domain import DEFAULT_TASK
@@ -14,11 +14,13 @@ EXAMPLES = """examples:
   python train.py --task smile                        another task
   python train.py --classifier logistic_regression    one family instead of all
   python train.py --time-budget 60 --json             at most a minute; JSON for programs
+  python train.py --history                           every run: why, on what, how, and what then
+  python train.py --compare previous current          two versions, picture by picture
 
 before it: python -m scraper folder DIR --task T --labels-from-folders, then python -m embeddings
 
-exit codes: 0 trained (promoted, or kept with the reason); 2 wrong usage or settings;
-            3 too few pictures
+exit codes: 0 trained (promoted, or kept with the reason), or shown; 2 wrong usage or settings;
+            3 too few pictures, or the check for shortcuts refused them
 """
 
 
@@ -42,6 +44,14 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="SECONDS",
         help="what does not fit is skipped and said; default: TRAINING_TIME_BUDGET",
     )
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--history", action="store_true", help="show the runs so far, newest first")
+    shown.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="show two versions side by side: ids or their beginnings, `current`, `previous`",
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
     return parser.parse_args(argv)
 
@@ -63,11 +73,13 @@ if __name__ == "__main__":
 # ruff: noqa: E402
 import hashlib
 import json
+import logging
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -75,12 +87,24 @@ from rich.markup import escape
 from rich.table import Table
 
 from config import Settings, Shortcuts
-from domain import ExposrError, ModelVersion, NotEnoughData, Run, Task
+from domain import ExposrError, ModelVersion, NotEnoughData, NotFound, Run, Task, Unavailable
 from engine import Engine, live_settings, open_engine
-from models.answers import gather
+from models.afterwards import with_decision
+from models.answers import Answers, gather
 from models.batch import Progress, fit, search
 from models.card import cross_validated, held_out, make_card
+from models.changes import CHANGED, change_rows, changed_pictures, told
 from models.gate import Gate, weigh
+from models.history import (
+    DIFFERENCE_TITLES,
+    HISTORY_TITLES,
+    comparison,
+    comparison_rows,
+    curve_point,
+    difference_rows,
+    history_rows,
+    learning_curve,
+)
 from models.lesson import read_digest, read_lesson
 from models.registry import new_version_id
 from models.report import render
@@ -99,12 +123,17 @@ from terminal import progress_bar
 from wire import describe_error
 
 TOO_FEW = 3
+PAGE = "report.html"
+MOST_POINTS = 100
+"""Versions on a learning curve, the latest."""
 DEMO_MINIMUM = 10
 """Pictures a label the demonstration needs, whatever the user's own pictures must come to."""
 RECIPE = 1
 """Moves when the same pictures would be trained on in another way."""
 REPORT_SECONDS = 2.0
 """Kept back from the time budget for plots and saving."""
+
+log = logging.getLogger("train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,19 +259,18 @@ def candidate(
     card["search"]["budget"] = budget
     card["fingerprint"] = _fingerprint(lesson.digest, embedder, family, needed, settings.shortcuts)
     card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
+    pictures = (lesson.train_pictures, lesson.test_pictures)
+    answers = gather(validated, tested, pictures, (unseen.rows, unseen.said))
+    version_id = new_version_id(started_at)
+    card.update(_before(engine, task, version_id, card, answers, demo=demo))
     version = engine.registry.save(
         head,
         {**card, "support": lesson.support},  # for processes; reports are for people
-        version_id=new_version_id(started_at),
+        version_id=version_id,
         created_at=datetime.now(UTC),
         demo=demo,
         reports=render(card, tested, validated),
-        answers=gather(
-            validated,
-            tested,
-            (lesson.train_pictures, lesson.test_pictures),
-            (unseen.rows, unseen.said),
-        ),
+        answers=answers,
     )
     engine.store.versions.add(version)
     return version
@@ -267,6 +295,30 @@ def _shortcuts(
             leaks=[leak["fact"] for leak in alarm["leaks"]],
         )
     return {**alarm, "setting": settings.shortcuts.value}
+
+
+def _before(
+    engine: Engine,
+    task: Task,
+    version_id: str,
+    card: Mapping[str, Any],
+    answers: Answers,
+    *,
+    demo: bool,
+) -> dict[str, Any]:
+    """What a card says of what was before: the learning curve, and what changed in the data."""
+    point = curve_point(
+        version_id,
+        datetime.now(UTC).isoformat(),
+        card["n_samples"],
+        {way: dict(part) for way, part in measured(card)},
+        None,
+    )
+    curve = learning_curve(engine.store.runs.all(task.name))[1 - MOST_POINTS :]
+    current = engine.store.versions.current(task.name)
+    kept = engine.registry.answers(current) if current and current.demo == demo else None
+    changes = changed_pictures(answers, kept, current.id) if current and kept else None
+    return {"learning_curve": [*curve, point], "changes": changes}
 
 
 def judge(engine: Engine, version: ModelVersion) -> Gate:
@@ -309,7 +361,12 @@ def settle(
         key: {name: part[name] for name in ("n", *(name for name, _ in HEADLINES))}
         for key, part in measured(version.card)
     }
-    kept = {"fingerprint": version.card.get("fingerprint"), "gate": dict(gate.figures)}
+    kept = {
+        "fingerprint": version.card.get("fingerprint"),
+        "gate": dict(gate.figures),
+        "shortcuts": _in_short(version.card.get("shortcuts") or {}),
+        "changes": version.card.get("changes"),
+    }
     run = Run(
         id=uuid.uuid4().hex,
         task=version.task,
@@ -329,7 +386,27 @@ def settle(
     )
     if not fresh:
         run = engine.store.runs.of_version(version.task, version.id) or run
+    _report_decision(engine, version, run)
     return TrainResult(version, run.gate == "promoted", run.reason, run)
+
+
+def _in_short(alarm: Mapping[str, Any]) -> dict[str, Any]:
+    """What the history keeps of a check for shortcuts; the card has all of it."""
+    leaks = [leak["fact"] for leak in alarm.get("leaks", ())]
+    known = ("score", "bar", "raised", "setting", "equalised", "message")
+    return {**{key: alarm[key] for key in known if key in alarm}, "leaks": leaks}
+
+
+def _report_decision(engine: Engine, version: ModelVersion, run: Run) -> None:
+    """Say in the version's report what became of it; the history has it whether or not."""
+    page = engine.registry.report(version, PAGE)
+    if page is None:
+        return
+    told = with_decision(page.decode(), run.gate, run.reason, run.detail.get("gate") or {})
+    try:
+        engine.registry.write_report(version, PAGE, told.encode())
+    except Unavailable as error:
+        log.warning("The report of %s lacks the gate's decision: %s", version.id, error.message)
 
 
 def skip(
@@ -391,14 +468,7 @@ def main(arguments: argparse.Namespace) -> int:
     try:
         engine = open_engine(load_settings())
         try:
-            with _candidate_bar() as progress:
-                result = train(
-                    engine,
-                    arguments.task,
-                    classifier=arguments.classifier,
-                    time_budget=arguments.time_budget,
-                    progress=progress,
-                )
+            document, show = _asked(engine, arguments)
         finally:
             engine.close()
     except ExposrError as error:
@@ -407,10 +477,57 @@ def main(arguments: argparse.Namespace) -> int:
         print(error.message, file=sys.stderr)
         return TOO_FEW if isinstance(error, NotEnoughData) else 2
     if arguments.json:
-        print(json.dumps(_as_json(result), ensure_ascii=False, indent=2))
+        print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
-        _print_summary(result)
+        show()
     return 0
+
+
+def _asked(engine: Engine, arguments: argparse.Namespace) -> tuple[Any, Callable[[], None]]:
+    """What the command was asked for: as JSON, and what shows it to people."""
+    if arguments.history:
+        runs = engine.store.runs.all(arguments.task)
+        return {"task": arguments.task, "runs": [_run_as_json(run) for run in runs]}, partial(
+            _print_history, arguments.task, runs
+        )
+    if arguments.compare:
+        one, other = (_version(engine, arguments.task, name) for name in arguments.compare)
+        answers = engine.registry.answers(one), engine.registry.answers(other)
+        found = comparison(one, other, answers)
+        return {"task": arguments.task, **found}, partial(_print_comparison, found)
+    with _candidate_bar() as progress:
+        result = train(
+            engine,
+            arguments.task,
+            classifier=arguments.classifier,
+            time_budget=arguments.time_budget,
+            progress=progress,
+        )
+    return _as_json(result), partial(_print_summary, result)
+
+
+def _version(engine: Engine, task: str, name: str) -> ModelVersion:
+    """The version of a task that is meant by an id, its beginning, `current` or `previous`.
+
+    Raises
+    ------
+    NotFound
+        There is none, or several begin like that.
+    """
+    versions = engine.store.versions
+    if name == "current":
+        current = versions.current(task)
+        if current is not None:
+            return current
+    if name == "previous":
+        before = versions.previous(task)
+        if before is not None:
+            return versions.get(task, before.version)
+    found = [version for version in versions.all(task) if version.id.startswith(name)]
+    if len(found) != 1:
+        many = f"{len(found)} versions that begin" if found else "no version that begins"
+        raise NotFound(f"The task {task} has {many} with {name}; see `python train.py --history`.")
+    return found[0]
 
 
 @contextmanager
@@ -429,15 +546,40 @@ def _candidate_bar() -> Iterator[Progress]:
 
 
 def _as_json(result: TrainResult) -> dict[str, Any]:
-    run = asdict(result.run)
-    times = {key: run[key].isoformat() for key in ("started_at", "finished_at")}
     return {
         "version": result.version.id,
         "promoted": result.promoted,
         "reason": result.reason,
-        "run": {**run, **times},
+        "run": _run_as_json(result.run),
         "card": {key: part for key, part in result.version.card.items() if key != "support"},
     }
+
+
+def _run_as_json(run: Run) -> dict[str, Any]:
+    times = {key: getattr(run, key).isoformat() for key in ("started_at", "finished_at")}
+    return {**asdict(run), **times}
+
+
+def _print_history(task: str, runs: Sequence[Run]) -> None:
+    if runs:
+        Console().print(_table(HISTORY_TITLES, history_rows(runs)))
+    else:
+        print(f"The task {task} has not been trained yet.")
+
+
+def _print_comparison(found: Mapping[str, Any]) -> None:
+    console = Console()
+    one, other = (side["version"] for side in found["versions"])
+    console.print(_table(["", one, other], comparison_rows(found)))
+    if found["pictures"] is None:
+        console.print("One of the two kept no answers, so they cannot be compared by picture.")
+        return
+    console.print(escape(told(found["pictures"])))
+    console.print(_table(["", *CHANGED], change_rows(found["pictures"])))
+    if found["paired"] is not None:
+        rows = list(difference_rows(found["paired"]["overall"], found["paired"]["per_label"]))
+        console.print("On pictures both know under one label and had not learned from:")
+        console.print(_table(DIFFERENCE_TITLES, rows))
 
 
 def _print_summary(result: TrainResult) -> None:
@@ -459,8 +601,12 @@ def _print_summary(result: TrainResult) -> None:
             f"run `python -m embeddings --task {card['task']}`.[/]"
         )
     if counts["left_out"]:
-        told = ", ".join(f"{escape(label)} {n}" for label, n in counts["left_out"].items())
-        console.print(f"[yellow]left out, too few different pictures to train on: {told}[/]")
+        few = ", ".join(f"{escape(label)} {n}" for label, n in counts["left_out"].items())
+        console.print(f"[yellow]left out, too few different pictures to train on: {few}[/]")
+    if card["changes"]:
+        console.print(escape(told(card["changes"])))
+    if card["shortcuts"].get("message"):
+        console.print(f"[yellow]{escape(card['shortcuts']['message'])}[/]")
     for skipped in card["search"]["skipped"]:
         console.print(f"[dim]skipped {skipped['name']}: {escape(skipped['reason'])}[/]")
     if promise(card):

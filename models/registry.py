@@ -168,6 +168,25 @@ class Registry:
             log.warning("The answers of the version %s cannot be read: %s", version.id, error)
             return None
 
+    def write_report(self, version: ModelVersion, name: str, data: bytes) -> None:
+        """Put a file in the place of one of a version's reports.
+
+        Raises
+        ------
+        Unavailable
+            The folder cannot be written.
+        """
+        folder = self.folder(version) / REPORTS
+        partial = folder / f"{PARTIAL}{name}"
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(folder / name)
+        except OSError as error:
+            raise Unavailable(f"The model folder cannot be written: {error.strerror}") from error
+
     def report(self, version: ModelVersion, name: str) -> bytes | None:
         """A file of a version's reports; None if it has no such one."""
         try:

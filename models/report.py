@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models.card import Predictions
+from models.changes import CHANGED, change_rows, told
+from models.markup import table
 from models.metrics import reliability
 from models.summary import (
     HEADLINES,
@@ -26,6 +28,7 @@ from models.summary import (
     measured,
     promise,
     setting_text,
+    shown,
     source_rows,
     tried_rows,
 )
@@ -84,7 +87,10 @@ def _page(card: Mapping[str, Any], tested: Predictions, validated: Predictions) 
             f"<title>{escape(card['task'])} · training report</title>",
             f"<style>{STYLE}</style></head><body>",
             *_opening(card),
+            *_shortcuts(card),
             *_plots(parts),
+            *_curve(card),
+            *_changes(card),
             *_legend(card["labels"]),
             *_tables(card),
             "</body></html>",
@@ -99,12 +105,49 @@ def _opening(card: Mapping[str, Any]) -> Iterator[str]:
     yield f"calibrated by {escape(card['calibration']['method'])}. "
     yield f"{counts['train']} training pictures and {counts['test']} held out, in "
     yield f"{counts['families']} families. Fitted on {escape(card['fitted_on'])}.</p>"
-    yield _table(["measured", "pictures", *(title for _, title in HEADLINES)], headline_rows(card))
+    yield table(["measured", "pictures", *(title for _, title in HEADLINES)], headline_rows(card))
     if "skipped" in card["leave_one_source_out"]:
         reason = escape(card["leave_one_source_out"]["skipped"])
         yield f"<p>Sources left out in turn: not measured, {reason}.</p>"
     if promise(card):
         yield f"<p>{escape(str(promise(card)))}</p>"
+
+
+def _shortcuts(card: Mapping[str, Any]) -> Iterator[str]:
+    """What tells the labels apart without looking at the pictures."""
+    alarm = card.get("shortcuts") or {}
+    if alarm.get("message"):
+        yield f"<h2>Shortcuts</h2><p>{escape(alarm['message'])}</p>"
+    if alarm.get("equalised"):
+        yield f"<p>{alarm['equalised']} training pictures were made alike in form.</p>"
+
+
+def _curve(card: Mapping[str, Any]) -> Iterator[str]:
+    """How the task's versions did, one after the other."""
+    points = card.get("learning_curve") or []
+    if len(points) > 1:
+        yield "<h2>Learning curve over versions</h2>"
+        yield _figure(
+            "Balanced accuracy of the versions in their order; filled: promoted",
+            lambda axes: _draw_curve(axes, points),
+        )
+        yield table(
+            ["version", "trained on", *MEASURED.values(), "gate"],
+            [
+                [point["version"], str(point["pictures"]), *(shown(point[way]) for way in MEASURED),
+                 point["gate"] or "this one"]
+                for point in points
+            ],
+        )  # fmt: skip
+
+
+def _changes(card: Mapping[str, Any]) -> Iterator[str]:
+    """What changed in the pictures since the version that answered then."""
+    changes = card.get("changes")
+    if changes:
+        yield f"<h2>What changed in the pictures</h2><p>{escape(told(changes))}</p>"
+        if changes["added"] or changes["removed"] or changes["relabelled"]:
+            yield table(["", *CHANGED], change_rows(changes))
 
 
 def _plots(parts: Mapping[str, Predictions]) -> Iterator[str]:
@@ -132,35 +175,25 @@ def _legend(labels: Sequence[str]) -> Iterator[str]:
     if any(name != label for name, label in zip(plot_names(labels), labels, strict=True)):
         yield "<h2>Labels by number</h2>"
         rows = [[name, label] for name, label in zip(plot_names(labels), labels, strict=True)]
-        yield _table(["number", "label"], rows)
+        yield table(["number", "label"], rows)
 
 
 def _tables(card: Mapping[str, Any]) -> Iterator[str]:
     for key, figures in measured(card):
         yield f"<h2>Per label, {MEASURED[key]}</h2>"
-        yield _table(["label", "precision", "recall", "F1", "pictures"], label_rows(figures))
+        yield table(["label", "precision", "recall", "F1", "pictures"], label_rows(figures))
         if len(figures["per_source"]) > 1:
             yield f"<h2>Per source, {MEASURED[key]}</h2>"
-            yield _table(SOURCE_TITLES, source_rows(figures))
+            yield table(SOURCE_TITLES, source_rows(figures))
         if figures["undefined"]:
-            yield _table(["has no value", "because"], list(figures["undefined"].items()))
+            yield table(["has no value", "because"], list(figures["undefined"].items()))
     search = card["search"]
     yield "<h2>What was tried, best first</h2>"
     yield f"<p>By {escape(search['score'])}. {search['folds']} folds, {search['seconds']} s.</p>"
-    yield _table(TRIED_TITLES, tried_rows(card))
+    yield table(TRIED_TITLES, tried_rows(card))
     if search["skipped"]:
         yield "<h2>What was skipped, and why</h2>"
-        yield _table(
-            ["classifier", "reason"], [[s["name"], s["reason"]] for s in search["skipped"]]
-        )
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(title)}</th>" for title in titles)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f'<div class="wide"><table><tr>{head}</tr>{body}</table></div>'
+        yield table(["classifier", "reason"], [[s["name"], s["reason"]] for s in search["skipped"]])
 
 
 def _figure(caption: str, draw: Callable[[Axes], None]) -> str:
@@ -177,6 +210,19 @@ def _figure(caption: str, draw: Callable[[Axes], None]) -> str:
     source = base64.b64encode(buffer.getvalue()).decode()
     picture = f'<img alt="{escape(caption)}" src="data:image/svg+xml;base64,{source}">'
     return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def _draw_curve(axes: Axes, points: Sequence[Mapping[str, Any]]) -> None:
+    places = np.arange(1, len(points) + 1)
+    promoted = np.asarray([point["gate"] == "promoted" for point in points])
+    for way, title in MEASURED.items():
+        values = np.asarray([np.nan if p[way] is None else p[way] for p in points], np.float64)
+        if np.isfinite(values).any():
+            (line,) = axes.plot(places, values, marker="o", markerfacecolor="white", label=title)
+            axes.scatter(places[promoted], values[promoted], color=line.get_color(), zorder=3)
+    axes.set(xlabel="version", ylabel="balanced accuracy", ylim=(None, 1.01))
+    axes.set_xticks(places[:: max(1, len(places) // 10)])
+    axes.legend(loc="lower right")
 
 
 def plot_names(labels: Sequence[str]) -> list[str]:

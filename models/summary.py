@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from models.changes import CHANGED, change_rows, told
+
 HEADLINES = (
     ("accuracy", "accuracy"),
     ("balanced_accuracy", "balanced accuracy"),
@@ -85,6 +87,12 @@ def as_text(card: Mapping[str, Any]) -> str:
         lines.append(f"sources left out: not measured, {unseen['skipped']}")
     if promise(card):
         lines.extend(["", str(promise(card))])
+    shortcuts = (card.get("shortcuts") or {}).get("message")
+    if shortcuts:
+        lines.extend(["", shortcuts])
+    if card.get("changes"):
+        lines.extend(["", told(card["changes"])])
+        lines.extend(_columns([["", *CHANGED]], change_rows(card["changes"])))
     for key, figures in measured(card):
         lines.extend(["", f"{MEASURED[key]}, per label"])
         lines.extend(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,15 +17,24 @@ from numpy.typing import NDArray
 
 import train as train_module
 from config import Settings
-from domain import NewSample, NotEnoughData, NotFound, PictureFacts, Split, TaskKind
+from domain import (
+    EQUALISED,
+    FILE_FACTS,
+    NewSample,
+    NotEnoughData,
+    NotFound,
+    PictureFacts,
+    Split,
+    TaskKind,
+)
 from embeddings.builtin import Builtin
 from engine import Engine, wired
 from models.lesson import read_lesson
-from models.registry import MODEL
+from models.registry import ANSWERS, MODEL
 from models.support import read_support
-from storage import Store
+from storage import Store, open_store
 from tests.models.made import clusters
-from train import TrainResult, train
+from train import TrainResult, candidate, fingerprint, judge, settle, skip, train
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK, EMBEDDER = "smile", "builtin-photo:2"
@@ -406,6 +416,232 @@ def test_reports_do_not_list_what_a_version_is_held_to(engine: Engine) -> None:
         assert name not in report.read_text()
 
 
+# --- candidate, judgement, settlement ---
+
+
+def test_a_candidate_answers_nobody_until_it_is_settled(engine: Engine) -> None:
+    teach(engine.store)
+
+    version = candidate(engine, TASK, classifier="logistic_regression")
+
+    assert engine.store.versions.current(TASK) is None
+    assert engine.store.runs.all(TASK) == []
+    assert judge(engine, version).promoted
+
+
+def test_settling_again_after_a_crash_changes_nothing(engine: Engine) -> None:
+    teach(engine.store)
+    started = datetime.now(UTC)
+    version = candidate(engine, TASK, classifier="logistic_regression")
+    gate = judge(engine, version)
+    first = settle(engine, version, gate, why="a night", started_at=started, job_id="job")
+
+    again = settle(engine, version, gate, why="a night", started_at=started, job_id="job")
+
+    assert again.run == first.run
+    assert len(engine.store.runs.all(TASK)) == 1
+    assert len(engine.store.versions.promotions(TASK)) == 1
+    assert judge(engine, version).promoted
+
+
+def test_a_run_that_was_skipped_is_in_the_history_with_its_reason(engine: Engine) -> None:
+    skipped = skip(engine, TASK, "Nothing is new.", why="night", started_at=datetime.now(UTC))
+
+    run = engine.store.runs.all(TASK)[0]
+    assert (run.id, run.gate, run.reason, run.version) == (
+        skipped.id, "skipped", "Nothing is new.", None,
+    )  # fmt: skip
+
+
+def test_the_fingerprint_is_that_of_the_run_until_something_is_new(engine: Engine) -> None:
+    teach(engine.store)
+    run = train(engine, TASK, classifier="logistic_regression").run
+    known = run.detail["fingerprint"]
+
+    assert fingerprint(engine, TASK, classifier="logistic_regression") == known
+    assert fingerprint(engine, TASK) != known
+    teach(engine.store, 1, name="one more")
+    assert fingerprint(engine, TASK, classifier="logistic_regression") != known
+
+
+def test_there_is_a_fingerprint_of_too_few_pictures(engine: Engine) -> None:
+    assert fingerprint(engine, TASK) != ""
+
+
+def test_vectors_that_say_nothing_are_refused(engine: Engine) -> None:
+    teach(engine.store, 60)
+    same = np.repeat(vectors_of(("no_smile", "smile"))[:1], 60, axis=0)
+    names = [hashlib.sha256(f"blank {i}".encode()).hexdigest() for i in range(60)]
+    facts = [PictureFacts(name, 64, 64, "PNG", 100, 0) for name in names]
+    new = [NewSample("smile", "web", name, Split.TRAIN) for name in names]
+    engine.store.samples.add_many(TASK, list(zip(facts, new, strict=True)))
+    engine.store.vectors.put(EMBEDDER, names, same)
+
+    with pytest.raises(NotEnoughData, match="of smile have one and the same vector"):
+        quickly(engine)
+
+
+def test_the_gate_compares_on_every_picture_that_both_versions_know(engine: Engine) -> None:
+    teach(engine.store, apart=0.8)
+    quickly(engine)
+
+    run = quickly(engine).run
+
+    gate = run.detail["gate"]
+    assert gate["compared"]["n"] == 80
+    assert gate["pictures"] == {"had": 80, "has": 80, "removed": 0, "relabelled": 0}
+    assert set(gate["per_label"]) == {"no_smile", "smile"}
+    assert gate["sources_left_out"]["n"] > 0
+
+
+def test_a_version_without_kept_answers_is_compared_on_held_out_pictures(engine: Engine) -> None:
+    teach(engine.store)
+    first = quickly(engine)
+    (engine.registry.folder(first.version) / ANSWERS).unlink()
+    held_out = first.version.card["n_samples"]["test"]
+
+    again = quickly(engine)
+
+    assert again.promoted
+    assert again.run.detail["gate"]["compared"]["n"] == held_out
+
+
+def test_pictures_whose_labels_changed_without_a_word_are_doubted(
+    engine: Engine, settings: Settings
+) -> None:
+    teach(engine.store, 60, apart=0.8)
+    first = quickly(engine)
+    turned = {"smile": "no_smile", "no_smile": "smile"}
+    other = wired(settings, _copy_of(engine.store, settings, turn=turned), engine.embedders)
+    other.store.versions.add(first.version)
+    other.store.versions.promote(TASK, first.version.id, "first")
+
+    second = quickly(other)
+
+    assert not second.promoted
+    assert "that no correction explains" in second.reason
+    other.close()
+
+
+def _copy_of(store: Store, settings: Settings, *, turn: dict[str, str]) -> Store:
+    """Another store with the same pictures, each tenth under another label."""
+    copy = open_store(
+        settings.model_copy(update={"database_url": f"sqlite:///{settings.data_dir}/copy.db"})
+    )
+    copy.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
+    samples = store.samples.all(TASK)
+    copy.samples.add_many(
+        TASK,
+        [
+            (
+                PictureFacts(one.sha256, 64, 64, "PNG", 100, 0),
+                NewSample(
+                    turn[one.label] if row % 10 == 0 else one.label,
+                    one.source, one.family, one.split,
+                ),
+            )
+            for row, one in enumerate(samples)
+        ],
+    )  # fmt: skip
+    names, vectors = store.vectors.get(EMBEDDER, [one.sha256 for one in samples])
+    copy.vectors.put(EMBEDDER, names, vectors)
+    return copy
+
+
+# --- shortcuts ---
+
+
+def note(store: Store, *, squares: str = "smile") -> None:
+    """Facts of files as if the pictures of one label were square."""
+    store.file_facts.put_many(
+        FILE_FACTS,
+        {
+            one.sha256: {"format": "JPEG", "aspect": 1.0 if one.label == squares else 1.5}
+            for one in store.samples.all(TASK)
+        },
+    )
+
+
+def test_facts_that_tell_the_labels_apart_are_on_the_card_and_in_the_history(
+    engine: Engine,
+) -> None:
+    teach(engine.store, 60)
+    note(engine.store)
+
+    result = quickly(engine)
+
+    assert result.version.card["shortcuts"]["raised"]
+    assert result.run.detail["shortcuts"]["leaks"] == ["aspect"]
+    report = engine.registry.folder(result.version) / "reports" / "report.html"
+    assert "told apart without looking at the pictures" in report.read_text()
+
+
+def test_training_is_refused_where_the_setting_says_so_and_the_facts_are_named(
+    engine: Engine,
+) -> None:
+    teach(engine.store, 60)
+    note(engine.store)
+    engine.store.overrides.write({"shortcuts": "refuse"})
+
+    with pytest.raises(NotEnoughData, match="SHORTCUTS=refuse") as refused:
+        quickly(engine)
+
+    assert refused.value.detail["leaks"] == ["aspect"]
+    assert engine.store.versions.all(TASK) == []
+
+
+def test_vectors_of_pictures_made_alike_are_trained_on_where_the_setting_says_so(
+    engine: Engine,
+) -> None:
+    teach(engine.store, 60)
+    training = [s.sha256 for s in engine.store.samples.all(TASK) if s.split is Split.TRAIN]
+    _, rows = engine.store.vectors.get(EMBEDDER, training[:-3])
+    engine.store.vectors.put(EMBEDDER + EQUALISED, training[:-3], rows)
+    engine.store.overrides.write({"shortcuts": "equalise"})
+
+    card = quickly(engine).version.card
+
+    assert card["shortcuts"]["equalised"] == len(training) - 3
+    assert card["n_samples"]["train"] == len(training)
+
+
+# --- reports over time ---
+
+
+def test_a_second_version_tells_what_changed_in_the_pictures(engine: Engine) -> None:
+    teach(engine.store)
+    first = quickly(engine)
+    teach(engine.store, (3, 7), name="later")
+
+    second = quickly(engine)
+
+    changes = second.version.card["changes"]
+    assert (changes["since"], changes["added"], changes["removed"], changes["same"]) == (
+        first.version.id, 10, 0, 80,
+    )  # fmt: skip
+    assert changes["per_label"]["smile"]["added"] == 7
+    assert second.run.detail["changes"] == changes
+    assert changes["per_source"]["web0"]["added"] == 5
+
+
+def test_the_report_has_the_learning_curve_and_what_the_gate_decided(engine: Engine) -> None:
+    teach(engine.store)
+    first = quickly(engine)
+    teach(engine.store, 5, name="later")
+
+    second = quickly(engine)
+
+    folder = engine.registry.folder(second.version) / "reports"
+    page = (folder / "report.html").read_text()
+    for said in ("Learning curve over versions", "What changed in the pictures",
+                 "What the gate decided", "balanced accuracy", first.version.id):  # fmt: skip
+        assert said in page
+    curve = second.version.card["learning_curve"]
+    assert [point["version"] for point in curve] == [first.version.id, second.version.id]
+    assert curve[0]["gate"] == "promoted"
+    assert f"Since {first.version.id}: 10 pictures added" in (folder / "report.txt").read_text()
+
+
 # --- the command ---
 
 
@@ -500,3 +736,41 @@ def test_help_teaches_and_does_not_load_what_it_does_not_need(settings: Settings
     assert "examples:" in done.stdout
     assert "exit codes:" in done.stdout
     assert train_module.TOO_FEW == 3
+
+
+def test_the_history_is_shown_as_a_table_and_as_json(engine: Engine, settings: Settings) -> None:
+    teach(engine.store)
+    version = quickly(engine, why="a test").version
+
+    table = run(settings, "--task", TASK, "--history")
+    document = json.loads(run(settings, "--task", TASK, "--history", "--json").stdout)
+
+    assert table.returncode == 0, table.stderr
+    assert "a test" in table.stdout
+    assert [one["version"] for one in document["runs"]] == [version.id]
+    assert document["runs"][0]["gate"] == "promoted"
+
+
+def test_two_versions_are_compared_picture_by_picture(engine: Engine, settings: Settings) -> None:
+    teach(engine.store)
+    first = quickly(engine).version
+    teach(engine.store, 5, name="later")
+    second = quickly(engine).version
+
+    table = run(settings, "--task", TASK, "--compare", first.id, second.id)
+    told = json.loads(
+        run(settings, "--task", TASK, "--compare", "previous", "current", "--json").stdout
+    )
+
+    assert table.returncode == 0, table.stderr
+    assert "10 pictures added" in table.stdout
+    assert [one["version"] for one in told["versions"]] == [first.id, second.id]
+    assert told["paired"]["overall"]["n"] == 80
+    assert told["pictures"]["added"] == 10
+
+
+def test_a_version_that_does_not_exist_is_named(engine: Engine, settings: Settings) -> None:
+    done = run(settings, "--task", TASK, "--compare", "nothing", "current")
+
+    assert done.returncode == 2
+    assert "no version that begins with nothing" in done.stderr
