@@ -42,12 +42,14 @@ FACTS = (
 )
 """What is looked at; of facts that leak alike, the first is named first."""
 WEIGHTS = ("bytes_per_pixel", "n_bytes")
-"""Among files alike in all else these differ by what the pictures show."""
+"""Among files alike in form these differ by what the pictures show."""
+HIDDEN = ("WEBP", "AVIF", "HEIF")
+"""Formats whose files do not say how strongly they were compressed; their sizes do."""
 CHANCE = 0.5
 MOST_PICTURES = 6_000
 """Looked at in all: enough to know a score to a point or two, in seconds."""
 LEAST_OF_A_LABEL = 100
-ALIKE = "The files are alike in form; if their sizes differ, it is by what they show."
+ALIKE = "The files of all labels are alike in form: their sizes differ by what they show."
 SIMPLE_LEAVES = 4
 """One fact alone: a rule that can be said, such as "between 0.98 and 1.02"."""
 LEAVES = 16
@@ -81,7 +83,8 @@ class Alarm:
 
     `raised`: a score reaches the bar, and the low end of its interval is at least half the way
     there from chance, so that few pictures raise nothing. `leaks` are single facts that do so,
-    the worst first; `facts` has the scores of all. `source` is told apart: one label a source is
+    the worst first; `facts` has the scores of all, also of file sizes where these do not count
+    because the labels' files are alike in form. `source` is told apart: one label a source is
     how people bring pictures, and no fact of the files. `score` is None where nothing could be
     measured; `note` says why that or nothing is raised.
     """
@@ -243,22 +246,26 @@ class _Check:
     def of(self, facts: Sequence[Facts], without: int) -> Alarm:
         columns = {name: columns_of([one.get(name) for one in facts]) for name in FACTS}
         varied = {name: column for name, column in columns.items() if column.varies}
-        telling = varied.keys() - set(WEIGHTS)
         each = [self._leak(name, column) for name, column in varied.items()]
         each.sort(key=lambda leak: -leak.score)
-        together = self._together(list(varied.values())) if varied else None
-        found = [*each, *([together] if together else [])]
+        weighed = any(one.get("format") in HIDDEN for one in facts) or any(
+            leak.low > CHANCE for leak in each if leak.fact not in WEIGHTS
+        )
+        counted = [leak for leak in each if weighed or leak.fact not in WEIGHTS]
+        together = self._together([varied[leak.fact] for leak in counted]) if counted else None
+        found = [*counted, *([together] if together else [])]
+        unsaid = any(self._raises(leak) for leak in each if leak not in counted)
         return Alarm(
             score=round(max((leak.score for leak in found), default=CHANCE), 4),
             bar=self._bar,
-            raised=bool(telling) and any(self._raises(leak) for leak in found),
-            leaks=tuple(leak for leak in each if telling and self._raises(leak)),
+            raised=any(self._raises(leak) for leak in found),
+            leaks=tuple(leak for leak in counted if self._raises(leak)),
             facts=tuple(each),
             together=together,
             source=self._source(),
             pictures=len(self._examples),
             without_facts=without,
-            note="" if telling else ALIKE,
+            note=ALIKE if unsaid else "",
         )
 
     def _raises(self, leak: Leak) -> bool:

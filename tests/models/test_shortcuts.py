@@ -57,7 +57,7 @@ def halves(n: int, seed: int = 0, **of_ai: Any) -> tuple[list[Facts], list[str]]
 @pytest.mark.parametrize(
     ("fact", "value"),
     [("aspect", 1.0), ("format", "PNG"), ("jpeg_quality", 60), ("jpeg_tables", "ff"),
-     ("subsampling", "4:4:4"), ("width", 1024), ("bytes_per_pixel", 2.5)],
+     ("subsampling", "4:4:4"), ("width", 1024)],
 )  # fmt: skip
 def test_a_fact_that_gives_the_label_away_is_named(fact: str, value: Any) -> None:
     found = alarm(*halves(60, **{fact: value}))
@@ -136,6 +136,22 @@ def test_sizes_of_files_alike_in_form_are_content() -> None:
 
     assert found.facts[0].score > 0.95
     assert (found.raised, found.leaks, found.note) == (False, (), ALIKE)
+
+
+def test_sizes_of_files_count_where_these_hide_how_they_were_compressed() -> None:
+    each, labels = halves(60, bytes_per_pixel=2.5)
+    hiding = [{**one, "format": "WEBP"} for one in each]
+
+    plain, found = alarm(each, labels), alarm(hiding, labels)
+
+    assert [leak.fact for leak in found.leaks] == ["bytes_per_pixel"]
+    assert (plain.raised, plain.note) == (False, ALIKE)
+
+
+def test_sizes_of_files_count_beside_another_difference_in_form() -> None:
+    found = alarm(*halves(60, bytes_per_pixel=2.5, format="PNG"))
+
+    assert [leak.fact for leak in found.leaks] == ["format", "bytes_per_pixel"]
 
 
 def test_one_label_of_many_that_stands_out_is_named() -> None:
