@@ -19,7 +19,7 @@ from scraper.ledger import Ledger
 from scraper.manners import Stopped, Visitor
 from scraper.place import Place
 from scraper.plan import CrawlRequest, Plan, plan_crawl
-from scraper.sources import Listed
+from scraper.sources import UNLESS_CHANGED, Listed
 from scraper.visit import Settled, Visits
 
 __all__ = ["CrawlRequest", "crawl"]
@@ -113,6 +113,7 @@ class _Run:
         self._names = (plan.task.name, plan.source.name)
         self._threads = max(FEWEST_THREADS, collection.settings.crawl_connections + usable_cores())
         self._began = self._store.crawls.cursor(*self._names, plan.query) or None
+        self._top = 0  # the page with which the listing begins
         self._place = Place()
         self._met: set[str] = set()
         self._recent: deque[bool] = deque(maxlen=LOOKED_BACK)
@@ -177,8 +178,18 @@ class _Run:
 
     def _candidates(self) -> Iterator[tuple[Listed, int, Seen | None]]:
         """Every picture that the source lists, with its page and what is known of it."""
+        yield from self._listed_from(self._began)
+        if self._began is not None and UNLESS_CHANGED not in self._began:
+            # what came meanwhile stands before the place where this crawl began
+            self._began, self._top = None, self._place.listed
+            self._recent.clear()
+            yield from self._listed_from(None)
+
+    def _listed_from(
+        self, cursor: Mapping[str, Any] | None
+    ) -> Iterator[tuple[Listed, int, Seen | None]]:
         source, query = self._plan.source, self._plan.query
-        for page in source.pages(self._visitor, self._settings, query, self._began):
+        for page in source.pages(self._visitor, self._settings, query, cursor):
             self._ledger.counts[ledger.LISTED] += len(page.items) + page.unusable
             self._ledger.counts[ledger.REFUSED_OTHER] += page.unusable
             number = self._place.list(page)
@@ -296,7 +307,7 @@ class _Run:
         The first page may be one that the last crawl left half done; and a crawl that goes on
         deep inside a listing meets again what newer pictures have pushed down.
         """
-        return page > 0 and self._from_the_top
+        return page > self._top and self._from_the_top
 
     def _keep_place(self) -> None:
         if self._place.moved():

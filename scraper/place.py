@@ -21,7 +21,8 @@ class Place:
 
     def __init__(self) -> None:
         self._open: dict[int, _Open] = {}
-        self._listed = 0
+        self.listed = 0
+        """Pages begun."""
         self._settled = 0
         self.fruitless = 0
         """Pages in a row of which nothing was kept."""
@@ -31,9 +32,9 @@ class Place:
 
     def list(self, page: Page) -> int:
         """Begin a page; returns its number."""
-        number = self._listed
+        number = self.listed
         self._open[number] = _Open(len(page.items), page.cursor)
-        self._listed += 1
+        self.listed += 1
         self._close_settled()
         return number
 

@@ -10,12 +10,12 @@ from scraper.sources.civitai import Civitai
 from scraper.sources.commons import Commons, CommonsAi
 from scraper.sources.gallery import Gallery
 from scraper.sources.lexica import Lexica
-from scraper.sources.listing import Listed, Page, Source
+from scraper.sources.listing import UNLESS_CHANGED, Listed, Page, Source
 from scraper.sources.openverse import Openverse
 from scraper.sources.pexels import Pexels
 from scraper.sources.unsplash import Unsplash
 
-__all__ = ["SOURCES", "Listed", "Page", "Source", "source_named", "sources_for"]
+__all__ = ["SOURCES", "UNLESS_CHANGED", "Listed", "Page", "Source", "source_named", "sources_for"]
 
 _ALL: tuple[Source, ...] = (
     CommonsAi(),

@@ -15,7 +15,7 @@ from domain import FetchRefused
 from scraper.fetch import Answer
 from scraper.folders import PICTURE_SUFFIXES
 from scraper.manners import Visitor
-from scraper.sources.listing import Listed, Page, is_web, unacceptable_query
+from scraper.sources.listing import UNLESS_CHANGED, Listed, Page, is_web, unacceptable_query
 
 PAGE_BYTES = 8_000_000
 LAZY = ("data-full", "data-original", "data-src", "data-lazy-src", "data-lazy", "data-image")
@@ -65,8 +65,8 @@ class Gallery:
         self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
     ) -> Iterator[Page]:
         """The page at the address `query`, then what it links to as next on the same host."""
-        state = dict(cursor or {})
-        url = str(state.get("url") or query)
+        url = str((cursor or {}).get("url") or query)
+        before = dict((cursor or {}).get(UNLESS_CHANGED) or {})
         visited: set[str] = set()
         while url and url not in visited:
             visited.add(url)
@@ -75,8 +75,8 @@ class Gallery:
                 per_second=self.per_second,
                 accept="text/html",
                 max_bytes=PAGE_BYTES,
-                etag=state.pop("etag", None),
-                last_modified=state.pop("last_modified", None),
+                etag=before.pop("etag", None),
+                last_modified=before.pop("last_modified", None),
             )
             if answer.status == HTTPStatus.NOT_MODIFIED:
                 return
@@ -107,7 +107,7 @@ def _unless_changed(query: str, url: str, answer: Answer) -> Mapping[str, Any] |
         "etag": answer.headers.get("etag"),
         "last_modified": answer.headers.get("last-modified"),
     }
-    return {"url": url, **said} if url == query and any(said.values()) else None
+    return {"url": url, UNLESS_CHANGED: said} if url == query and any(said.values()) else None
 
 
 def parsed(html: bytes) -> BeautifulSoup:

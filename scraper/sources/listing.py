@@ -13,6 +13,8 @@ from domain import FetchRefused, Unacceptable, Unavailable
 from scraper.fetch import Answer
 from scraper.manners import Visitor
 
+UNLESS_CHANGED = "unless_changed"
+"""In a cursor that leads back to the start: what tells whether that is still as it was."""
 API_BYTES = 8_000_000
 ASKED_AGAIN = 2
 """Times an API is asked once more when its answer is no JSON: some break off, or send HTML."""
