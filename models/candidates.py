@@ -196,8 +196,8 @@ class Logistic(Candidate):
             yield raw_scores(model.set_params(C=setting["C"]).fit(train, codes), test)
 
     def shares(self, dealt: Dealt) -> bool:
-        """With rows enough that columns are fewer."""
-        return tall(dealt)
+        """With rows enough that columns are fewer, and not too many labels for all of them."""
+        return tall(dealt) and LogisticPath.suits(dealt)
 
     def across(self, dealt: Dealt) -> Iterator[Scores]:
         """All folds side by side, each C from where the one before ended."""

@@ -18,7 +18,8 @@ Vectors = NDArray[np.float32]
 Scores = NDArray[np.float64]
 
 KEPT_BYTES = 2**29
-"""Distances from landmarks up to this size are kept, not reckoned again for each width."""
+"""Distances from landmarks up to this size are kept, not reckoned again for each width; and so
+many scores are made in one pass over the rows."""
 JITTER = 1e-6
 """Added to a kernel's diagonal of ones: rows that are alike make it singular."""
 
@@ -83,8 +84,13 @@ def _scored(
     dealt: Dealt, features: Features, solved: Callable[[int], Solved], settings: int
 ) -> Iterator[Scores]:
     each = dealt.each_of(solved, range(dealt.folds))
-    scores = dealt.scores(features, [s.coefficients for s in each], [s.offset for s in each])
-    yield from np.split(scores, settings, axis=1)
+    outputs = len(each[0].offset) // settings
+    together = max(1, KEPT_BYTES // (8 * len(dealt) * outputs))
+    for at in range(0, settings, together):
+        some = slice(at * outputs, (at + together) * outputs)
+        coefficients = [fold.coefficients[:, some] for fold in each]
+        scores = dealt.scores(features, coefficients, [fold.offset[some] for fold in each])
+        yield from np.split(scores, scores.shape[1] // outputs, axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,8 @@ from models.moments import Values, label_weights, without
 
 PARTS = 64
 """Parts of the rows at most: their sums are held until they are added up, always in order."""
+MOST_BYTES = 2**31
+"""What the margins of all fits may take."""
 GAIN = 1e-8
 """Nats a row that the next step promises, below which it is not taken."""
 ROUNDS, PROBES = 200, 10
@@ -98,6 +100,11 @@ class LogisticPath:
         self._residuals = np.zeros_like(self._margins)
         size = max(BLOCK, -(-len(dealt) // PARTS))
         self._parts = [slice(at, at + size) for at in range(0, len(dealt), size)]
+
+    @staticmethod
+    def suits(dealt: Dealt) -> bool:
+        """Whether margins of that many rows, folds and labels may be kept, three times over."""
+        return 3 * 4 * len(dealt) * dealt.folds * dealt.labels <= MOST_BYTES
 
     def scores(self) -> Values:
         """(n, t) of each row by the fit that left it out, when each fold has one, in order."""

@@ -116,7 +116,7 @@ class Race:
                 self.skipped[candidate.name] = _too_long(expected, left)
                 return
         if at_once:
-            self._finish(candidate, self._score_at_once(candidate))
+            self._run_at_once(candidate)
             return
         outcomes: list[_Outcome] = []
         first = min(len(self.folds), max(2, self.jobs))
@@ -127,14 +127,14 @@ class Race:
             self.skipped[candidate.name] = reason
         else:
             self._score(candidate, rest, outcomes)
-        self._finish(candidate, outcomes)
-
-    def _finish(self, candidate: Candidate, outcomes: Sequence[_Outcome]) -> None:
-        """Keep the figures of what was scored, and say what was not."""
         for setting, outcome in zip(candidate.settings, outcomes, strict=False):
             self._record(candidate, setting, outcome)
-        if len(outcomes) < len(candidate.settings):
-            missed = len(candidate.settings) - len(outcomes)
+        self._miss(candidate, len(outcomes))
+
+    def _miss(self, candidate: Candidate, done: int) -> None:
+        """Say so where settings are left."""
+        if done < len(candidate.settings):
+            missed = len(candidate.settings) - done
             self.skipped[candidate.name] = f"{missed} of its settings: the time was used up"
 
     def winner(self) -> Leader:
@@ -214,22 +214,22 @@ class Race:
                 outcome.folds += 1
         return self.clock() - started
 
-    def _score_at_once(self, candidate: Candidate) -> list[_Outcome]:
-        """Every fold's scores, setting by setting until time is up.
+    def _run_at_once(self, candidate: Candidate) -> None:
+        """Score every fold, setting by setting until time is up.
 
         Folds that share all but the solving cost no more together than one fit of the model
         alone does; so that is what a fold is reckoned to take.
         """
-        outcomes: list[_Outcome] = []
-        started = self.clock()
-        for scores in candidate.across(self.dealt):
-            outcomes.append(_Outcome(scores, folds=len(self.folds)))
-            if self.leader is not None and self.clock() > self.deadline:
+        bounded, taken, done = self.leader is not None, 0.0, 0
+        since = self.clock()
+        for setting, scores in zip(candidate.settings, candidate.across(self.dealt), strict=False):
+            seconds = self.clock() - since
+            taken, done = taken + seconds, done + 1
+            self._record(candidate, setting, _Outcome(scores, seconds, len(self.folds), taken))
+            since = self.clock()
+            if bounded and since > self.deadline:
                 break
-        taken = self.clock() - started
-        for outcome in outcomes:
-            outcome.seconds, outcome.fold_seconds = taken / len(outcomes), taken
-        return outcomes
+        self._miss(candidate, done)
 
     def _reason_to_stop(
         self, candidate: Candidate, outcomes: Sequence[_Outcome], first: int, seconds: float

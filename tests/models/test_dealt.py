@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models import candidates as candidates_module
+from models import closed_form as closed_form_module
 from models import dealt as dealt_module
 from models import kernel_candidates as kernel_candidates_module
 from models.candidates import RAW, SEED, STANDARD, Candidate, Ridge, raw_scores
@@ -66,6 +67,15 @@ def test_the_ridge_path_is_that_of_ridge_classifiers_fitted_fold_by_fold(
             honest.fit(examples.vectors[train], examples.labels[train])
             expected = raw_scores(honest, examples.vectors[test])
             np.testing.assert_allclose(scores[test], expected, atol=2e-5)
+
+
+def test_scores_made_a_setting_at_a_time_are_the_same(
+    examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = list(RIDGES[0].across(deal(examples)))
+    monkeypatch.setattr(closed_form_module, "KEPT_BYTES", 1)
+
+    np.testing.assert_allclose(list(RIDGES[0].across(deal(examples))), at_once, atol=1e-12)
 
 
 WHOLE = [*RIDGES, NystroemSvm(({"gamma": 0.7, "alpha": 0.1, "landmarks": 50},), RAW),

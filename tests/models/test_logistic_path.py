@@ -113,3 +113,14 @@ def test_constant_vectors_leave_nothing_but_even_chances() -> None:
     for candidate in KINDS:
         for scores in candidate.across(deal(flat)):
             np.testing.assert_allclose(scores, 0, atol=1e-3)
+
+
+def test_labels_too_many_for_all_rows_are_left_to_each_fold_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dealt = deal(clusters(200, ("a", "b", "c"), dim=20))
+    assert KINDS[0].shares(dealt)
+
+    monkeypatch.setattr(path_module, "MOST_BYTES", 600 * 5 * 3 * 12 - 1)
+
+    assert not KINDS[0].shares(dealt)
