@@ -103,8 +103,8 @@ def typical(values: Sequence[Any]) -> str:
     share = n / len(values)
     known = [value for value in values if isinstance(value, int | float) and value is not True]
     if share >= MOSTLY or len(known) < len(values) * MOSTLY:
-        rest = f", {_told(more[0][0])} in {more[0][1] / len(values):.0%}" if more else ""
-        return f"{_told(commonest)} in {share:.0%}{rest if share < MOSTLY else ''}"
+        rest = f", {_told(more[0][0])} ({more[0][1] / len(values):.0%})" if more else ""
+        return f"{_told(commonest)} ({share:.0%} of them){rest if share < MOSTLY else ''}"
     low, middle, high = np.percentile(known, [5, 50, 95])
     return f"{_told(low)} to {_told(high)}, {_told(middle)} in the middle"
 

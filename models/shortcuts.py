@@ -50,6 +50,8 @@ MOST_PICTURES = 6_000
 """Looked at in all: enough to know a score to a point or two, in seconds."""
 LEAST_OF_A_LABEL = 100
 ALIKE = "The files of all labels are alike in form: their sizes differ by what they show."
+NAMED = 3
+"""Leaks that the message names; the figures have all."""
 SIMPLE_LEAVES = 4
 """One fact alone: a rule that can be said, such as "between 0.98 and 1.02"."""
 LEAVES = 16
@@ -105,11 +107,12 @@ class Alarm:
         """What to tell a person, in one or two sentences; empty when there is nothing."""
         if not self.raised or self.score is None:
             return ""
-        named = " ".join(leak.sentence for leak in self.leaks[:3])
+        told = " ".join(leak.sentence for leak in self.leaks[:NAMED] or self.facts[:1])
+        alone = "" if self.leaks else "No fact alone does it for sure, all together do. "
         return (
             "The labels can be told apart without looking at the pictures (balanced accuracy "
             f"{self.score:.0%}, bar {self.bar:.0%}), and a model may learn just that. "
-            f"{named or 'No single fact does it, all together do.'}"
+            f"{alone}{told}"
         )
 
     def as_json(self) -> dict[str, Any]:

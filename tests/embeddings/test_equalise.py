@@ -13,6 +13,7 @@ from embeddings.equalise import ASPECTS, equalised, equalised_file, form_of
 from embeddings.images import Picture, decode, file_facts
 from embeddings.job import embed_equalised, embed_missing, note_facts
 from embeddings.work import Pace
+from models.shortcuts import check
 from storage import Store
 from tests.pictures import encode, letter, photo
 
@@ -99,6 +100,20 @@ def test_a_transparent_canvas_keeps_its_white_strokes() -> None:
     made = equalised(decode(encode(canvas, "PNG")), TaskKind.DRAWING)
 
     assert (made.pixels[..., 0] < 128).any()
+
+
+def test_nothing_of_the_form_tells_labels_apart_any_more() -> None:
+    files = [
+        *(decode(encode(photo(seed, 96, 96), "PNG")) for seed in range(40)),
+        *(decode(encode(photo(seed, 150, 100), "JPEG", quality=60)) for seed in range(40, 80)),
+    ]
+    labels = ["ai"] * 40 + ["real"] * 40
+    names = [picture.facts.sha256 for picture in files]
+
+    made = [file_facts(equalised_file(picture, TaskKind.PHOTO)) for picture in files]
+
+    alarm = check(made, labels, names, ["web"] * 80, bar=0.75)
+    assert not alarm.raised, alarm.message
 
 
 # --- the jobs ---
