@@ -322,7 +322,7 @@ def measure(
                 good, changes, turn = plan[number]
                 rng = np.random.default_rng([seed, number])
                 kind = list(changes)[turn % len(changes)]
-                bad = 0.0 if good else float(np.exp(rng.uniform(np.log(0.01), np.log(0.5))))
+                bad = 0.0 if good else float(rng.uniform(0.01, 0.5))
                 pictures = changes[kind](world, rng, bad)
                 outcomes.append(trial.retrain(kind, pictures, harmless=good, bad=bad))
                 _tell(len(outcomes), len(plan), outcomes[-1])

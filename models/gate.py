@@ -26,6 +26,8 @@ from storage import Store
 
 CLEARLY = 0.95
 """Share of bootstrap draws that show a loss, from which it is clear."""
+NOTICEABLE = 0.001
+"""A loss below a tenth of a point is none: among very many pictures it would be clear as well."""
 CLEARLY_LABEL = 0.98
 """Of a single label, before it is shared among all labels."""
 MARGIN = 0.01
@@ -175,7 +177,7 @@ def _refused(evidence: Evidence, fallen: Fallen | None) -> Iterator[str]:
 def _clearly_worse(
     overall: Difference | None, per_label: Mapping[str, Difference], unseen: Difference | None
 ) -> Iterator[str]:
-    if overall is not None and overall.worse > CLEARLY:
+    if overall is not None and overall.worse > CLEARLY and overall.change < -NOTICEABLE:
         yield f"Clearly worse: {_compared(overall)}."
     certain = 1 - (1 - CLEARLY_LABEL) / max(len(per_label), 1)
     for label, one in per_label.items():

@@ -101,6 +101,12 @@ def test_pictures_on_which_both_agree_do_not_hide_a_loss() -> None:
     assert not judged(right(1_000, wrong=100), right(1_000, wrong=108)).promoted
 
 
+def test_among_very_many_pictures_a_loss_that_nobody_would_notice_is_none() -> None:
+    wrong = np.arange(200_000) % 2_000 == 0
+
+    assert judged(right(200_000), ~wrong).promoted  # one in 2,000, and as clear as can be
+
+
 def test_near_duplicates_speak_once() -> None:
     before, after = right(1_000), right(1_000, wrong=8, at=496)
 

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from domain import ModelVersion, NewCorrection, NewSample, Person, PictureFacts, Split, TaskKind
+from models.answers import Answers
+from models.evidence import Evidence, Side, asked_now, gather_evidence
+from storage import Store
+from tests.models.answering import LABELS, answers, sha
+
+TASK, EMBEDDER = "judged", "builtin-photo:2"
+
+
+class Constant:
+    """A head that always says the same, of vectors whose first number is positive; else other."""
+
+    def __init__(self, classes: Sequence[str] = LABELS) -> None:
+        self.classes = tuple(classes)
+
+    def predict_proba(self, vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        chances = np.full((len(vectors), len(self.classes)), 0.0)
+        chances[:, 0] = vectors[:, 0] > 0
+        chances[:, 1] = vectors[:, 0] <= 0
+        return chances
+
+
+@pytest.fixture
+def task(store: Store) -> Store:
+    store.tasks.create(TASK, TaskKind.PHOTO, LABELS, open=True)
+    return store
+
+
+def side(kept: Answers, classes: Sequence[str] | None = None) -> Side:
+    version = ModelVersion("v", TASK, EMBEDDER, "svm", "", False, datetime.now(UTC), {})
+    return Side(version, Constant(classes or kept.classes), kept)
+
+
+def gathered(store: Store, candidate: Answers, current: Answers) -> Evidence:
+    return gather_evidence(
+        store, store.tasks.get(TASK), side(candidate), side(current), embedder=EMBEDDER
+    )
+
+
+def correct(store: Store, name: str, label: str, *, trusted: bool) -> None:
+    facts = PictureFacts(sha(name), 64, 64, "PNG", 100, 0)
+    person = Person("somebody", trusted)
+    sample = NewSample(label, "corrections", sha(name), Split.TRAIN)
+    store.corrections.teach(TASK, NewCorrection(sha(name), label, person), facts, sample)
+
+
+def put(store: Store, name: str, sign: float) -> None:
+    store.vectors.put(EMBEDDER, [sha(name)], np.asarray([[sign, 0.0]], np.float32))
+
+
+def test_pictures_are_paired_by_their_sha256_whatever_their_order(task: Store) -> None:
+    current = answers(("a", "ai", "ai"), ("b", "real", "ai"), ("c", "real", "real"))
+    candidate = answers(("c", "real", "ai"), ("a", "ai", "ai"), ("b", "real", "real"))
+
+    shared = gathered(task, candidate, current).shared
+
+    assert shared.before.tolist() == [True, False, True]
+    assert shared.after.tolist() == [True, True, False]
+
+
+def test_what_the_candidate_was_told_is_no_yardstick_for_it(task: Store) -> None:
+    current = answers(("a", "ai", "ai"), ("b", "real", "real"))
+    poisoned = answers(("a", "real", "real"), ("b", "real", "real"))
+
+    evidence = gathered(task, poisoned, current)
+
+    assert evidence.shared.labels.tolist() == ["ai", "real"]
+    assert evidence.shared.after.tolist() == [False, True]
+    assert evidence.relabelled == 1
+    assert evidence.fresh.labels.tolist() == ["real"]
+
+
+def test_what_somebody_trusted_said_since_is_the_truth(task: Store) -> None:
+    correct(task, "a", "real", trusted=True)
+    current, candidate = answers(("a", "ai", "ai")), answers(("a", "real", "real"))
+
+    evidence = gathered(task, candidate, current)
+
+    assert evidence.shared.labels.tolist() == ["real"]
+    assert (evidence.shared.before.tolist(), evidence.shared.after.tolist()) == ([False], [True])
+    assert evidence.relabelled == 0
+    assert len(evidence.fresh) == 0
+
+
+def test_what_somebody_not_trusted_said_moves_no_yardstick_and_raises_no_doubt(
+    task: Store,
+) -> None:
+    correct(task, "a", "real", trusted=False)
+    current, candidate = answers(("a", "ai", "ai")), answers(("a", "real", "real"))
+
+    evidence = gathered(task, candidate, current)
+
+    assert evidence.shared.labels.tolist() == ["ai"]
+    assert evidence.relabelled == 0
+
+
+def test_variants_linked_since_count_as_their_label(task: Store) -> None:
+    task.tasks.link(TASK, "ai", "fake")
+    current = answers(("a", "fake", "fake"), ("b", "real", "ai"), classes=("ai", "fake", "real"))
+    candidate = answers(("a", "ai", "ai"), ("b", "real", "ai"))
+
+    evidence = gathered(task, candidate, current)
+
+    assert evidence.lost == ()
+    assert evidence.relabelled == 0
+    assert (evidence.shared.before.tolist(), evidence.shared.after.tolist()) == (
+        [True, False], [True, False],
+    )  # fmt: skip
+
+
+def test_a_label_that_the_candidate_does_not_know_is_lost(task: Store) -> None:
+    current = answers(("a", "hands", "hands"), classes=("ai", "hands", "real"))
+
+    assert gathered(task, answers(("b", "ai", "ai")), current).lost == ("hands",)
+
+
+def test_of_a_picture_taken_out_the_candidates_head_is_asked(task: Store) -> None:
+    put(task, "gone", +1.0)
+    current = answers(("a", "ai", "ai"), ("gone", "real", "real"), ("erased", "ai", "ai"))
+
+    evidence = gathered(task, answers(("a", "ai", "ai")), current)
+
+    assert evidence.removed == 2
+    assert evidence.shared.labels.tolist() == ["ai", "real"]  # of the erased one nothing is left
+    assert evidence.shared.after.tolist() == [True, False]
+
+
+def test_of_new_pictures_both_versions_are_asked(task: Store) -> None:
+    put(task, "new", +1.0)
+    candidate = answers(("a", "ai", "ai"), ("new", "real", "real"), ("newer", "ai", "real"))
+
+    fresh = gathered(task, candidate, answers(("a", "ai", "ai"))).fresh
+
+    assert fresh.labels.tolist() == ["real", "ai"]
+    assert fresh.odd.tolist() == [False, True]
+    assert (fresh.asked.tolist(), fresh.odd_before.tolist()) == ([0], [True])
+
+
+def test_pictures_that_people_corrected_are_not_held_against_new_ones(task: Store) -> None:
+    correct(task, "new", "real", trusted=False)
+    candidate = answers(("a", "ai", "ai"), ("new", "real", "ai"))
+
+    assert len(gathered(task, candidate, answers(("a", "ai", "ai"))).fresh) == 0
+
+
+def test_sources_left_out_are_compared_where_both_measured_them(task: Store) -> None:
+    current = answers(("a", "ai", "ai"), ("b", "ai", "ai"), unseen=("real", "ai"))
+    candidate = answers(("b", "ai", "ai"), ("c", "ai", "ai"), unseen=("real", "ai"))
+
+    unseen = gathered(task, candidate, current).unseen
+
+    assert (unseen.before.tolist(), unseen.after.tolist()) == ([True], [False])
+
+
+def test_a_head_without_kept_answers_is_asked_about_what_is_held_out(task: Store) -> None:
+    put(task, "a", -1.0)
+    candidate = answers(("a", "ai", "ai"), ("b", "real", "real"))
+
+    now = asked_now(task, candidate, Constant(("fake", "real")), embedder=EMBEDDER)
+
+    assert now.pictures.tolist() == [sha("a").encode()]
+    assert now.classes == ("ai", "fake", "real")
+    assert np.asarray(now.classes)[now.said].tolist() == ["real"]
+    assert now.label_names().tolist() == ["ai"]
