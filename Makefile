@@ -15,7 +15,7 @@ serve: $(VENV)/$(RUNTIME).done
 install: $(VENV)/$(RUNTIME).done
 
 test: $(VENV)/requirements-dev.txt.done
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint types architecture
 

@@ -28,6 +28,9 @@ KINDS = (RETRAIN, RESCORE)
 PATIENCE_SECONDS = 20.0
 """How long a child that was told to stop may finish what is in flight."""
 
+ENDING_SECONDS = 10.0
+"""How long a child may take to end once its job has."""
+
 log = logging.getLogger(__name__)
 
 Command = Callable[[Job, str], Sequence[str]]
@@ -157,12 +160,18 @@ class Foreman:
             if code != 0:
                 self._jobs.give_back(job.id, holder, self._clock())
                 log.warning("The job %s broke off (%d); it goes on from there.", job.id, code)
-        except Conflict:
-            if code is None:
-                log.warning("The job %s belongs to another process now.", job.id)
-                child.kill()
-                child.wait()
+        except Conflict:  # it has ended, or another process has it: either way the child ends
+            _let_end(child)
         self._child = None
+
+
+def _let_end(child: subprocess.Popen[bytes]) -> None:
+    try:
+        child.wait(ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        log.warning("The process %d did not end by itself.", child.pid)
+        child.kill()
+        child.wait()
 
 
 def _new_holder() -> str:
