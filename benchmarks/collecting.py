@@ -9,6 +9,7 @@ one host and once four at the same time, watched from the gallery's side.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(arguments: argparse.Namespace, gallery: Gallery) -> Measured:
     """Collect and fetch without limits, then fetch within one."""
+    busy = os.getloadavg()[0]  # of others: two cores are easily taken
     rounds = [collected(arguments, gallery) for _ in range(arguments.rounds)]
     whole = sorted(rounds, key=lambda one: one["a_second"])[len(rounds) // 2]
     fetched = fetched_only(arguments, gallery)
@@ -73,6 +75,7 @@ def measure(arguments: argparse.Namespace, gallery: Gallery) -> Measured:
         "collected": whole,
         "rounds": rounds,
         "fetched_only": fetched,
+        "load_before": busy,
         "limit": arguments.limit,
         "one_host": one,
         "four_hosts": four,
@@ -86,7 +89,8 @@ def measure(arguments: argparse.Namespace, gallery: Gallery) -> Measured:
     ]
     line = (
         f"`python -m benchmarks.collecting` ({arguments.pictures} pictures, "
-        f"{arguments.seconds * 1000:g} ms an answer, {arguments.connections} at once): "
+        f"{arguments.seconds * 1000:g} ms an answer, {arguments.connections} at once, "
+        f"load {busy:.1f} before): "
         f"{whole['a_second']:.0f} a second collected ({whole['cpu_ms']:.1f} ms of processor each), "
         f"{fetched['a_second']:.0f} only fetched ({fetched['cpu_ms']:.1f} ms); limit "
         f"{arguments.limit:g}: one host {one[0]:.2f}, four hosts "
