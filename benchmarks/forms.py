@@ -97,10 +97,10 @@ def _shaper(files: Sequence[Delivered], form: str, kind: TaskKind) -> Shaper:
         label: [one.facts for one in files if one.label != label]
         for label in {one.label for one in files}
     }
-    return lambda one, picture: _exchanged(picture, models[one.label])
+    return lambda one, picture: exchanged(picture, models[one.label])
 
 
-def _exchanged(picture: Picture, models: Sequence[Mapping[str, Any]]) -> Picture:
+def exchanged(picture: Picture, models: Sequence[Mapping[str, Any]]) -> Picture:
     """A picture in the shape, size and quality of some picture of another label."""
     model = models[int(picture.facts.sha256[:8], 16) % len(models)]
     piece = resize(cut(picture.pixels, model["aspect"]), model["width"], model["height"])
