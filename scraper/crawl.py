@@ -12,7 +12,6 @@ from queue import SimpleQueue
 from typing import Any
 
 from domain import Crawl, ExposrError, Seen
-from embeddings.cores import usable_cores
 from scraper import ledger
 from scraper.intake import Collection, Intake, Outcome
 from scraper.ledger import Ledger
@@ -28,8 +27,8 @@ BATCH = 32
 """Pictures committed together."""
 LONGEST_UNTAKEN = timedelta(seconds=2)
 """A slow source's pictures are not kept waiting for a full batch."""
-FEWEST_THREADS = 16
-"""A listing may name pictures on many hosts, each of which is visited slowly."""
+MORE_THREADS = 16
+"""Beside those that fetch from one host: for other hosts, and for those that decode and store."""
 LOOKED_BACK = 50
 MOSTLY = 0.9
 """A crawl ends when so many of the last so many were there already."""
@@ -111,7 +110,7 @@ class _Run:
         self._intake = Intake(collection, plan.task)
         self._visits = Visits(collection.settings, plan.source, visitor, self._intake)
         self._names = (plan.task.name, plan.source.name)
-        self._threads = max(FEWEST_THREADS, collection.settings.crawl_connections + usable_cores())
+        self._threads = collection.settings.crawl_connections + MORE_THREADS
         self._began = self._store.crawls.cursor(*self._names, plan.query) or None
         self._top = 0  # the page with which the listing begins
         self._place = Place()
