@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from config import Settings
+from config import Collect, Settings
 from domain import Crawl, NotFound, Split, TaskKind, Unacceptable, Unavailable
 from scraper import crawl as crawling
 from scraper.crawl import CrawlRequest, crawl
@@ -436,3 +436,27 @@ def test_an_erased_picture_is_not_brought_back(desk: Desk) -> None:
     row = desk.collect("civitai")
     assert told(row) == {"listed": 3, "unchanged": 3}
     assert len(desk.store.samples.all(TASK)) == len(shown) - 1
+
+
+def test_whatever_words_a_source_has_are_kept_on_every_database(
+    site: Site, any_settings: Settings, any_store: Store
+) -> None:
+    odd = "a\x00b\ud800\u202e<script>'; DROP TABLE samples;--"
+    site.add("civitai", 2)
+    site.add("civitai", 1, facts={"id": odd, "username": odd})
+    site.add("civitai", 1, facts={"id": "k" * 10_000})
+    site.add("civitai", 1, facts={"url": f"{site.host}/pictures/{odd}"})
+    desk = Desk(site, Opened(any_settings.model_copy(update=site.settings), any_store))
+    row = desk.collect("civitai")
+    assert (row.counts["listed"], row.counts["kept"]) == (5, 4)
+    assert desk.collect("civitai").counts["kept"] == 0
+    assert any("DROP TABLE" in one.author for one in desk.store.samples.all(TASK))
+
+
+def test_the_setting_collect_says_all_that_a_crawl_can_be_asked(desk: Desk) -> None:
+    desk.site.add("page", 2)
+    asked = Collect(
+        source="page", count=5, url=desk.site.address("page"), label="ai", license="CC0-1.0"
+    )
+    assert crawl(desk.opened, CrawlRequest(**asked.model_dump())).counts["kept"] == 2
+    assert {field.name for field in fields(CrawlRequest)} == set(Collect.model_fields)
