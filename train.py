@@ -77,47 +77,34 @@ import logging
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from config import Settings, Shortcuts
-from domain import ExposrError, ModelVersion, NotEnoughData, NotFound, Run, Task, Unavailable
+from domain import ExposrError, ModelVersion, NotEnoughData, Run, Task, Unavailable
 from engine import Engine, live_settings, open_engine
+from history import (
+    described,
+    described_run,
+    print_comparison,
+    print_history,
+    print_run,
+    version_named,
+)
 from models.afterwards import with_decision
 from models.answers import Answers, gather
 from models.batch import Progress, fit, search
 from models.card import cross_validated, held_out, make_card
-from models.changes import CHANGED, change_rows, changed_pictures, told
+from models.changes import changed_pictures
 from models.gate import Gate, weigh
-from models.history import (
-    DIFFERENCE_TITLES,
-    HISTORY_TITLES,
-    comparison,
-    comparison_rows,
-    curve_point,
-    difference_rows,
-    history_rows,
-    learning_curve,
-)
+from models.history import comparison, curve_point, learning_curve
 from models.lesson import read_digest, read_lesson
 from models.registry import new_version_id
 from models.report import render
 from models.shortcuts import check_task
-from models.summary import (
-    HEADLINES,
-    SOURCE_TITLES,
-    headline_rows,
-    measured,
-    promise,
-    setting_text,
-    source_rows,
-)
+from models.summary import HEADLINES, measured
 from models.unseen import leave_sources_out
 from terminal import progress_bar
 from wire import describe_error
@@ -487,14 +474,15 @@ def _asked(engine: Engine, arguments: argparse.Namespace) -> tuple[Any, Callable
     """What the command was asked for: as JSON, and what shows it to people."""
     if arguments.history:
         runs = engine.store.runs.all(arguments.task)
-        return {"task": arguments.task, "runs": [_run_as_json(run) for run in runs]}, partial(
-            _print_history, arguments.task, runs
-        )
+        document = {"task": arguments.task, "runs": [described_run(run) for run in runs]}
+        return document, partial(print_history, arguments.task, runs)
     if arguments.compare:
-        one, other = (_version(engine, arguments.task, name) for name in arguments.compare)
+        one, other = (
+            version_named(engine.store, arguments.task, name) for name in arguments.compare
+        )
         answers = engine.registry.answers(one), engine.registry.answers(other)
         found = comparison(one, other, answers)
-        return {"task": arguments.task, **found}, partial(_print_comparison, found)
+        return {"task": arguments.task, **found}, partial(print_comparison, found)
     with _candidate_bar() as progress:
         result = train(
             engine,
@@ -503,31 +491,7 @@ def _asked(engine: Engine, arguments: argparse.Namespace) -> tuple[Any, Callable
             time_budget=arguments.time_budget,
             progress=progress,
         )
-    return _as_json(result), partial(_print_summary, result)
-
-
-def _version(engine: Engine, task: str, name: str) -> ModelVersion:
-    """The version of a task that is meant by an id, its beginning, `current` or `previous`.
-
-    Raises
-    ------
-    NotFound
-        There is none, or several begin like that.
-    """
-    versions = engine.store.versions
-    if name == "current":
-        current = versions.current(task)
-        if current is not None:
-            return current
-    if name == "previous":
-        before = versions.previous(task)
-        if before is not None:
-            return versions.get(task, before.version)
-    found = [version for version in versions.all(task) if version.id.startswith(name)]
-    if len(found) != 1:
-        many = f"{len(found)} versions that begin" if found else "no version that begins"
-        raise NotFound(f"The task {task} has {many} with {name}; see `python train.py --history`.")
-    return found[0]
+    return described(result.version, result.run), partial(print_run, result.version, result.run)
 
 
 @contextmanager
@@ -543,83 +507,6 @@ def _candidate_bar() -> Iterator[Progress]:
                 bars[0](1)
 
         yield progress
-
-
-def _as_json(result: TrainResult) -> dict[str, Any]:
-    return {
-        "version": result.version.id,
-        "promoted": result.promoted,
-        "reason": result.reason,
-        "run": _run_as_json(result.run),
-        "card": {key: part for key, part in result.version.card.items() if key != "support"},
-    }
-
-
-def _run_as_json(run: Run) -> dict[str, Any]:
-    times = {key: getattr(run, key).isoformat() for key in ("started_at", "finished_at")}
-    return {**asdict(run), **times}
-
-
-def _print_history(task: str, runs: Sequence[Run]) -> None:
-    if runs:
-        Console().print(_table(HISTORY_TITLES, history_rows(runs)))
-    else:
-        print(f"The task {task} has not been trained yet.")
-
-
-def _print_comparison(found: Mapping[str, Any]) -> None:
-    console = Console()
-    one, other = (side["version"] for side in found["versions"])
-    console.print(_table(["", one, other], comparison_rows(found)))
-    if found["pictures"] is None:
-        console.print("One of the two kept no answers, so they cannot be compared by picture.")
-        return
-    console.print(escape(told(found["pictures"])))
-    console.print(_table(["", *CHANGED], change_rows(found["pictures"])))
-    if found["paired"] is not None:
-        rows = list(difference_rows(found["paired"]["overall"], found["paired"]["per_label"]))
-        console.print("On pictures both know under one label and had not learned from:")
-        console.print(_table(DIFFERENCE_TITLES, rows))
-
-
-def _print_summary(result: TrainResult) -> None:
-    console, card = Console(), result.version.card
-    classifier, counts = card["classifier"], card["n_samples"]
-    setting = setting_text(classifier["setting"])
-    console.print(f"[bold]{escape(classifier['name'])}[/] ({setting}) on {card['embedder']}")
-    console.print(
-        f"{counts['train']} training pictures, {counts['test']} held out; "
-        + ", ".join(f"{escape(k)} {n['train']}+{n['test']}" for k, n in counts["per_label"].items())
-    )
-    console.print(_table(["measured", "pictures", *(t for _, t in HEADLINES)], headline_rows(card)))
-    for key, figures in measured(card):
-        if key == "leave_one_source_out":
-            console.print(_table(SOURCE_TITLES, source_rows(figures)))
-    if counts["without_vectors"]:
-        console.print(
-            f"[yellow]{counts['without_vectors']} pictures have no vector yet and were left out: "
-            f"run `python -m embeddings --task {card['task']}`.[/]"
-        )
-    if counts["left_out"]:
-        few = ", ".join(f"{escape(label)} {n}" for label, n in counts["left_out"].items())
-        console.print(f"[yellow]left out, too few different pictures to train on: {few}[/]")
-    if card["changes"]:
-        console.print(escape(told(card["changes"])))
-    if card["shortcuts"].get("message"):
-        console.print(f"[yellow]{escape(card['shortcuts']['message'])}[/]")
-    for skipped in card["search"]["skipped"]:
-        console.print(f"[dim]skipped {skipped['name']}: {escape(skipped['reason'])}[/]")
-    if promise(card):
-        console.print(promise(card))
-    state = "promoted" if result.promoted else "kept, not promoted"
-    console.print(f"Version [bold]{result.version.id}[/] is {state}. {escape(result.reason)}")
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(*titles)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    return table
 
 
 if __name__ == "__main__":
