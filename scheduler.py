@@ -143,6 +143,7 @@ class Scheduler:
         self._parent = parent
         self._foreman = Foreman(settings, store, clock=clock)
         self._tending = threading.Lock()  # timers call from threads
+        self._ending = threading.Event()
         self._timers = BlockingScheduler(timezone="UTC")
         now = clock()
         self._schedule = Schedule.of(self._live())
@@ -165,14 +166,20 @@ class Scheduler:
         timers.add_job(self._catch_up, "interval", seconds=CATCH_UP_SECONDS, **one)
         timers.add_job(self._show, "interval", seconds=SHOW_SECONDS, **one)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: timers.shutdown(wait=False))
+            signal.signal(number, lambda *_: self._end())
         self._show()
         self._catch_up()
         log.info("Retrains %s; next: %s.", self._schedule, self._schedule.next(self._clock()))
-        timers.start()
+        if not self._ending.is_set():
+            timers.start()
         with self._tending:
             self._foreman.stop()
         self._store.clocks.gone(self._shown.id)
+
+    def _end(self) -> None:
+        self._ending.set()
+        if self._timers.running:  # else the first look ends it
+            self._timers.shutdown(wait=False)
 
     def _night(self) -> None:
         with _outlived():
@@ -188,7 +195,9 @@ class Scheduler:
     def _look(self) -> None:
         if self._parent is not None and os.getppid() != self._parent:
             log.info("The service is gone, so the scheduler ends.")
-            self._timers.shutdown(wait=False)
+            self._ending.set()
+        if self._ending.is_set():
+            self._end()
             return
         with _outlived(), self._tending:
             self._follow(Schedule.of(self._live()))

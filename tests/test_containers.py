@@ -147,6 +147,33 @@ def test_compose_starts_that_image_with_its_data_and_only_with_a_key() -> None:
     assert int(last("EXPOSE")) == int(web["environment"]["API_PORT"])
 
 
+def test_compose_runs_the_nights_apart_from_the_service(image_folder: Path, tmp_path: Path) -> None:
+    services = compose()["services"]
+    assert services["web"]["environment"]["SCHEDULER"] == "0"
+    assert services["scheduler"]["volumes"] == services["web"]["volumes"]
+
+    changes = {
+        **{"API_HOST": "127.0.0.1", "ENCODER": "builtin", "DATA_DIR": str(tmp_path / "data")},
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    nights = subprocess.Popen(
+        services["scheduler"]["command"],
+        cwd=image_folder,
+        env={**os.environ, **image_environment(), **changes},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert nights.stderr is not None
+        assert any("Retrains daily at 03:00 UTC" in line for line in nights.stderr)
+        nights.send_signal(signal.SIGTERM)
+        nights.communicate(timeout=LIMIT)
+    finally:
+        nights.kill()
+        nights.wait(LIMIT)
+    assert nights.returncode == 0
+
+
 def test_compose_brings_postgresql_only_when_asked() -> None:
     services = compose()["services"]
 
