@@ -14,7 +14,7 @@ from scraper.manners import Visitor
 from scraper.sources.listing import LONGEST, JsonApi, Listed, Page, link, number, page_of, text
 
 FREE = re.compile(
-    r"(cc0|public domain|pd\b|cc by(-sa)? [1-4]\.\d\b|cc by(-sa)?$|gfdl|fal\b|copyrighted free use)"
+    r"(cc0|public domain|pd\b|cc by(-sa)? [1-4]\.\d\b|gfdl|fal\b)"
     r"(?!.*\b(nc|nd)\b)",
     re.IGNORECASE,
 )
@@ -52,25 +52,29 @@ class WikimediaCommons(JsonApi):
     def pages(
         self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
     ) -> Iterator[Page]:
-        """What a search inside the categories finds, or all that they hold; the newest first."""
+        """What a search inside the categories finds, or all that they hold; the newest first.
+
+        Of several categories a page is taken from each in turn: some hold a few files, some
+        hundreds of thousands.
+        """
         state = dict(cursor) if cursor else self._start(query)
         while state["waiting"]:
-            asked = self._asked(query, str(state["waiting"][0]))
-            found = self.ask(
-                visitor, settings, "/w/api.php", {**asked, **(state.get("continue") or {})}
-            )
+            this, *others = state["waiting"]
+            asked = self._asked(query, str(this["category"])) | (this["continue"] or {})
+            found = self.ask(visitor, settings, "/w/api.php", asked)
             if "error" in found:
                 raise Unavailable(f"{self.name} answered: {text(found, 'error', 'info')}")
-            listed = self._read_page(found, settings, state)
+            state["waiting"] = others
+            listed = self._read_page(found, settings, state, going_on=bool(this["continue"]))
             onward = found.get("continue")
-            state["continue"] = onward if isinstance(onward, dict) else None
-            if not state["continue"]:
-                state["waiting"] = state["waiting"][1:]
+            if isinstance(onward, dict):
+                state["waiting"] = [*state["waiting"], {**this, "continue": onward}]
             yield page_of(listed, dict(state) if state["waiting"] else None)
 
     def _start(self, query: str) -> dict[str, Any]:
-        waiting = [""] if query else list(self.categories)
-        return {"waiting": waiting, "known": waiting, "continue": None}
+        categories = [""] if query else list(self.categories)
+        waiting = [{"category": each, "continue": None} for each in categories]
+        return {"waiting": waiting, "known": categories}
 
     def _asked(self, query: str, category: str) -> dict[str, Any]:
         generator: dict[str, Any] = {
@@ -101,7 +105,12 @@ class WikimediaCommons(JsonApi):
         }
 
     def _read_page(
-        self, found: Mapping[str, Any], settings: Settings, state: dict[str, Any]
+        self,
+        found: Mapping[str, Any],
+        settings: Settings,
+        state: dict[str, Any],
+        *,
+        going_on: bool,
     ) -> list[Listed | None]:
         query = found.get("query")
         if query is None and found.get("batchcomplete"):  # an empty category
@@ -109,11 +118,12 @@ class WikimediaCommons(JsonApi):
         if not isinstance(query, dict):
             raise Unavailable(f"{self.name} answered without the object 'query' its API has.")
         listed: list[Listed | None] = []
+        in_parts = going_on or "continue" in found
         for entry in self.entries(query, "pages"):
             if number(entry, "ns") == CATEGORY_NAMESPACE:
                 self._remember(text(entry, "title"), state)
-            elif isinstance(entry, dict) and "imageinfo" not in entry and "continue" in found:
-                continue  # the next answer has it: they fill in a batch over several
+            elif isinstance(entry, dict) and "imageinfo" not in entry and in_parts:
+                continue  # another answer has it: a batch is filled in over several
             else:
                 listed.append(self._listed(entry, settings))
         return listed
@@ -123,7 +133,7 @@ class WikimediaCommons(JsonApi):
         wanted = GENERATED.search(category) and category not in state["known"]
         if wanted and len(state["known"]) < MOST_CATEGORIES:
             state["known"] = [*state["known"], category]
-            state["waiting"] = [*state["waiting"], category]
+            state["waiting"] = [*state["waiting"], {"category": category, "continue": None}]
 
     def _listed(self, entry: Any, settings: Settings) -> Listed | None:
         infos = entry.get("imageinfo") if isinstance(entry, dict) else None
@@ -177,6 +187,7 @@ class CommonsAi(WikimediaCommons):
 
     name = "commons-ai"
     label = "ai"
+    newest_first = False  # in each category, but there are many
     categories = ("Category:AI-generated images",)
     search_filter = 'deepcategory:"AI-generated images"'
     subcategories = True
