@@ -71,12 +71,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rescore": {"domain", "storage", "engine", "models", "classify", "webhook"},
     "webhook": {"domain", "config", "storage", "scraper"},
     "promotion": {"domain", "engine"},
-    "nightly": {"domain", "config", "storage"},
-    "retrain": {
+    "nightly": {
         "domain",
         "config",
         "storage",
-        "nightly",
         "engine",
         "embeddings",
         "models",
@@ -85,6 +83,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rescore",
         "webhook",
     },
+    "retrain": {"domain", "config", "storage", "engine", "models", "nightly"},
     "scheduler": {"domain", "config", "terminal", "storage", "nightly", "webhook"},
     "app": {"domain", "config", "engine", "web", "starter"},
 }
