@@ -24,12 +24,14 @@ from models.paired import Difference, differences
 from models.registry import Registry
 from storage import Store
 
-CLEARLY = 0.95
+CLEARLY = 0.975
 """Share of bootstrap draws that show a loss, from which it is clear."""
 NOTICEABLE = 0.001
 """A loss below a tenth of a point is none: among very many pictures it would be clear as well."""
 CLEARLY_LABEL = 0.98
 """Of a single label, before it is shared among all labels."""
+LABEL_MARGIN = 0.025
+"""Of a single label: where the line between labels runs moves a point or two to and fro."""
 MARGIN = 0.01
 """A loss that matters: one point."""
 SOURCES_MARGIN = 0.02
@@ -181,7 +183,7 @@ def _clearly_worse(
         yield f"Clearly worse: {_compared(overall)}."
     certain = 1 - (1 - CLEARLY_LABEL) / max(len(per_label), 1)
     for label, one in per_label.items():
-        if one.worse > certain and one.change < -MARGIN:
+        if one.worse > certain and one.change < -LABEL_MARGIN:
             yield (
                 f"Clearly worse on {label}: {one.after:.1%} of {one.n} pictures are right, with "
                 f"the current version {one.before:.1%} ({_range(one)})."
@@ -199,7 +201,7 @@ def _doubts(evidence: Evidence, odd: Odd | None) -> Iterator[tuple[str, float]]:
         yield (
             f"{odd.odd:.0%} of {odd.n} new labels are other than the rest leads to expect, "
             f"of the old ones {odd.odd_of_old:.0%} (look at {odd.label} first)",
-            MARGIN,
+            0.0 if odd.strange else MARGIN,
         )
     if evidence.relabelled > RELABELLED * evidence.had:
         much = evidence.relabelled > MUCH_RELABELLED * evidence.had
@@ -248,5 +250,5 @@ def _compared(one: Difference) -> str:
 def _range(one: Difference) -> str:
     return (
         f"difference {100 * one.change:+.1f} points, {100 * one.low:+.1f} to "
-        f"{100 * one.high:+.1f} with 90 % confidence"
+        f"{100 * one.high:+.1f} with 95 % confidence"
     )

@@ -15,7 +15,7 @@ from models.summary import HEADLINES, MEASURED, measured, setting_text, shown
 
 CURVE = "balanced_accuracy"
 HISTORY_TITLES = ["when", "why", "version", "trained on", *MEASURED.values(), "gate", "reason"]
-DIFFERENCE_TITLES = ["", "pictures", "before", "after", "difference", "90 % interval",
+DIFFERENCE_TITLES = ["", "pictures", "before", "after", "difference", "95 % interval",
                      "gained", "lost"]  # fmt: skip
 LONGEST_REASON = 120
 

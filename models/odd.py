@@ -18,6 +18,8 @@ from models.evidence import Fresh, Paired
 
 ODD = 0.05
 """Chance of so many odd labels, were new ones as good as old ones, below which they are doubted."""
+STRANGE = 0.01
+"""Such a chance, below which not even a small loss is risked with them."""
 ODD_SHARE = 0.005
 """Of what a candidate was made from: fewer odd labels do no harm."""
 
@@ -43,8 +45,17 @@ class Odd:
     @property
     def doubted(self) -> bool:
         """Whether they are so odd, and so many, that they may do harm."""
-        least = min(self.chance, self.chance_by_both, self.chance_of_label)
-        return least < ODD and self.share_of_all > ODD_SHARE
+        return self.least < ODD and self.share_of_all > ODD_SHARE
+
+    @property
+    def strange(self) -> bool:
+        """Whether there is next to no doubt that some are wrong."""
+        return self.doubted and self.least < STRANGE
+
+    @property
+    def least(self) -> float:
+        """The least of the chances."""
+        return min(self.chance, self.chance_by_both, self.chance_of_label)
 
 
 def odd_labels(fresh: Fresh, shared: Paired, has: int) -> Odd | None:

@@ -21,7 +21,7 @@ Right = NDArray[np.bool_]
 class Difference:
     """By how much a share of right answers moved.
 
-    `low` and `high` hold the true difference with 90 % confidence; `worse` is the share of
+    `low` and `high` hold the true difference with 95 % confidence; `worse` is the share of
     draws in which it is a loss. `gained` and `lost` count the pictures that changed sides.
     """
 
@@ -136,6 +136,6 @@ def _difference(before: Right, after: Right, drawn: NDArray[np.float64]) -> Diff
 
 
 def _interval(drawn: NDArray[np.float64]) -> dict[str, float]:
-    low, high = np.quantile(drawn, [0.05, 0.95])
+    low, high = np.quantile(drawn, [0.025, 0.975])
     worse = float((drawn < 0).mean() + 0.5 * (drawn == 0).mean())
     return {"low": float(low), "high": float(high), "error": float(drawn.std()), "worse": worse}

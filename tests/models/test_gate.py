@@ -201,10 +201,17 @@ def test_odd_new_labels_are_kept_where_few_pictures_cannot_show_that_they_do_no_
 
 
 def test_odd_new_labels_are_let_in_where_many_pictures_show_that_they_do_no_harm() -> None:
-    gate = decide(evidence(alike(4_000, 400), fresh=fresh(200, 50), has=4_200))
+    gate = decide(evidence(alike(2_000, 200), fresh=fresh(600, 78), has=2_600))
 
     assert gate.promoted
     assert "It had to show that" in gate.reason
+
+
+def test_new_labels_that_are_surely_wrong_have_to_be_a_gain() -> None:
+    gained = paired(right(4_000, wrong=400), right(4_000, wrong=360))
+
+    assert not decide(evidence(alike(4_000, 400), fresh=fresh(400, 120), has=4_400)).promoted
+    assert decide(evidence(gained, fresh=fresh(400, 120), has=4_400)).promoted
 
 
 def test_odd_labels_of_one_kind_among_good_ones_are_doubted() -> None:
