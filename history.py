@@ -30,6 +30,9 @@ from models.summary import (
 )
 from storage import Store
 
+SENTENCES = ("version", "why", "reason")
+"""Of the history's columns, those that are told below its table."""
+
 
 def version_named(store: Store, task: str, name: str) -> ModelVersion:
     """The version of a task that is meant by an id, its beginning, `current` or `previous`.
@@ -74,10 +77,16 @@ def described_run(run: Run) -> dict[str, Any]:
 
 def print_history(task: str, runs: Sequence[Run]) -> None:
     """Print every run of a task."""
-    if runs:
-        Console().print(_table(HISTORY_TITLES, history_rows(runs)))
-    else:
+    if not runs:
         print(f"The task {task} has not been trained yet.")
+        return
+    console, rows = Console(), history_rows(runs)
+    shown = [place for place, title in enumerate(HISTORY_TITLES) if title not in SENTENCES]
+    console.print(
+        _table([HISTORY_TITLES[at] for at in shown], [[row[at] for at in shown] for row in rows])
+    )
+    for row, run in zip(rows, runs, strict=True):  # a narrow terminal would make columns of words
+        console.print(escape(f"{row[0]} {row[2]} ({run.why}): {run.reason}"), highlight=False)
 
 
 def print_comparison(found: Mapping[str, Any]) -> None:
