@@ -67,7 +67,9 @@ CANNOT_LOAD = 4
 """What gunicorn stops for, instead of starting the worker again and again."""
 
 RESTART_SECONDS = 5.0
-"""After so long a scheduler that ended is begun again."""
+LIVED_SECONDS = 60.0
+LONGEST_PAUSE = 300.0
+"""A scheduler that ended is begun again: at once if it had lived, ever later if it cannot."""
 
 log = logging.getLogger("app")
 
@@ -151,10 +153,17 @@ def keep_scheduler() -> None:
     """
     program = Path(__file__).resolve().parent / "scheduler.py"
     command = [sys.executable, str(program), "--parent", str(os.getpid())]
+    pause = RESTART_SECONDS
     while True:
-        subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own
-        time.sleep(RESTART_SECONDS)
-        log.warning("The scheduler ended; it is begun again.")
+        began = time.monotonic()
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 -- our own
+        except OSError as error:
+            log.error("The scheduler cannot be begun: %s", error)
+        lived = time.monotonic() - began
+        pause = RESTART_SECONDS if lived > LIVED_SECONDS else min(2 * pause, LONGEST_PAUSE)
+        log.warning("The scheduler ended; it is begun again in %.0f seconds.", pause)
+        time.sleep(pause)
 
 
 def start_logging(settings: Settings) -> None:

@@ -18,6 +18,8 @@ RETRAIN = "retrain"
 """The kind of job that a night and `POST /retrain` ask for."""
 RESCORE = "rescore"
 """The kind of job that follows a promotion or a rollback by hand."""
+CANCELLED = "cancelled"
+"""The error of a job that somebody stopped."""
 
 
 class ExposrError(Exception):
@@ -70,6 +72,10 @@ class Unavailable(ExposrError):
     """The service cannot do this now: a model does not load, an embedder is missing."""
 
     code = "unavailable"
+
+
+class DatabaseGone(Unavailable):
+    """The database does not answer now; what was asked of it may be asked again."""
 
 
 class Limited(ExposrError):

@@ -33,15 +33,18 @@ if __name__ == "__main__":
 import logging
 import os
 import signal
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from config import Settings, load_settings
-from domain import RESCORE, ExposrError, Job, Task
+from config import Settings, load_settings, with_overrides
+from domain import CANCELLED, RESCORE, Conflict, DatabaseGone, ExposrError, Job, NotFound, Task
 from engine import Engine, open_engine
 from models import decay
+from nightly import BINDS_NOTHING
 from nightly.desk import Cancelled, Desk, Ended
-from nightly.stages import Outcome, TaskRetrain, collect, follow_up
+from nightly.stages import FAILED, Outcome, TaskRetrain, collect, follow_up, outcome_of
 from storage import Store, open_store
 
 BEFORE_ASKED = timedelta(minutes=1)
@@ -96,30 +99,38 @@ def look_over(engine: Engine, desk: Desk) -> dict[str, Any]:
     dict[str, Any]
         For each task the version, and how many verdicts it changes, JSON-ready.
     """
-    done: dict[str, dict[str, Any]] = {}
-    while True:
-        desk.check()
-        todo = [
-            (task.name, promotion)
-            for task in engine.store.tasks.all()
-            for promotion in engine.store.versions.promotions(task.name)[:1]
-            if promotion.at >= desk.job.created_at - BEFORE_ASKED
-            and done.get(task.name, {}).get("version") != promotion.version
-        ]
-        if not todo:
-            return {"tasks": done}
-        for name, promotion in todo:
-            changes = follow_up(engine, desk, name, promotion.version, promotion.why)
-            done[name] = {"version": promotion.version, "changes": changes}
+    done: dict[str, Outcome] = {}
+    while todo := _unseen(engine.store, desk.job, done):
+        for name, version_id, why in todo:
+            desk.check()
+            changes = follow_up(engine, desk, name, version_id, why)
             decay.measure(engine, name, datetime.now(UTC))
+            done[name] = outcome_of("promoted", why, version_id, changes)
+    return {"tasks": done}
+
+
+def _unseen(store: Store, job: Job, done: Mapping[str, Outcome]) -> list[tuple[str, str, str]]:
+    """Task, version and reason of promotions that came since a job was asked for."""
+    found = []
+    for task in store.tasks.all():
+        with suppress(NotFound):  # deleted a moment ago
+            for last in store.versions.promotions(task.name)[:1]:
+                seen = task.name in done and done[task.name]["version"] == last.version
+                if last.at >= job.created_at - BEFORE_ASKED and not seen:
+                    found.append((task.name, last.version, last.why))
+    return found
 
 
 def _tasks(engine: Engine, job: Job) -> list[Task]:
     """The job's task, or for a night every task that has pictures of somebody's own."""
     if job.task is not None:
         return [engine.store.tasks.get(job.task)]
-    tasks = engine.store.tasks.all()
-    return [task for task in tasks if engine.store.samples.counts(task.name)]
+    found = []
+    for task in engine.store.tasks.all():
+        with suppress(NotFound):  # deleted a moment ago
+            if engine.store.samples.counts(task.name):
+                found.append(task)
+    return found
 
 
 def work_on(store: Store, settings: Settings, job: Job) -> int:
@@ -128,16 +139,14 @@ def work_on(store: Store, settings: Settings, job: Job) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: desk.stop.set())
         try:
-            engine = open_engine(settings)
-            try:
-                result = (look_over if job.kind == RESCORE else retrain)(engine, desk)
-            finally:
-                engine.close()
-        except Ended:
-            desk.give_back()
+            result = _worked(settings, desk)
+        except (Ended, DatabaseGone) as why:
+            log.warning("The job %s is given back. %s", job.id, why)
+            with suppress(DatabaseGone):  # whoever finds it lying goes on with it
+                desk.give_back()
             return GONE_ON_WITH
         except Cancelled:
-            desk.finish(error="cancelled")
+            desk.finish(error=CANCELLED)
         except ExposrError as error:
             log.error("The job %s failed: %s", job.id, error.message)
             desk.finish(error=error.message)
@@ -145,8 +154,21 @@ def work_on(store: Store, settings: Settings, job: Job) -> int:
             log.exception("The job %s failed", job.id)
             desk.finish(error="It failed in a way nobody foresaw; the log says how.")
         else:
-            desk.finish(result=result)
+            failed = [name for name, one in result["tasks"].items() if one["gate"] == FAILED]
+            trouble = f"Some tasks failed: {', '.join(failed)}." if failed else None
+            desk.finish(result=result, error=trouble)
+            if job.kind == RESCORE and _unseen(store, job, result["tasks"]):
+                with suppress(Conflict):
+                    store.jobs.ask(RESCORE, request={}, now=datetime.now(UTC))
     return 0
+
+
+def _worked(settings: Settings, desk: Desk) -> dict[str, Any]:
+    engine = open_engine(settings)
+    try:
+        return (look_over if desk.job.kind == RESCORE else retrain)(engine, desk)
+    finally:
+        engine.close()
 
 
 def take_share(settings: Settings) -> None:
@@ -160,15 +182,16 @@ def take_share(settings: Settings) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
-    settings = load_settings()
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for wordy in ("alembic", "matplotlib"):
-        logging.getLogger(wordy).setLevel(logging.WARNING)
-    take_share(settings)
-    store = open_store(settings)
     try:
+        settings = load_settings(**BINDS_NOTHING)
+        store = open_store(settings)
+    except ExposrError as error:
+        print(error.message, file=sys.stderr)
+        return GONE_ON_WITH
+    try:
+        live = with_overrides(settings, store.overrides.read())
+        start_logging(live)
+        take_share(live)
         job = store.jobs.get(arguments.job)
         if job.holder != arguments.holder:
             log.error("The job %s is not claimed in that name.", arguments.job)
@@ -176,6 +199,15 @@ def main(arguments: argparse.Namespace) -> int:
         return work_on(store, settings, job)
     finally:
         store.close()
+
+
+def start_logging(settings: Settings) -> None:
+    """Log to stderr."""
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for wordy in ("alembic", "matplotlib"):
+        logging.getLogger(wordy).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

@@ -60,13 +60,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from rich.console import Console
 from rich.markup import escape
@@ -74,16 +74,18 @@ from rich.markup import escape
 import webhook
 from config import Settings, load_settings, with_overrides
 from domain import RETRAIN, Clock, ExposrError, Job, JobStatus
+from nightly import BINDS_NOTHING
 from nightly.foreman import Foreman, now_utc
 from nightly.schedule import Schedule, slot_of
 from storage import Store, open_store
 from terminal import progress_bar
 
 LOOK_SECONDS = 1.0
-CATCH_UP_SECONDS = 30.0
-"""How often a night that was missed is looked for: after downtime, or when the clock jumped."""
-SHOW_SECONDS = 10.0
-"""How often a scheduler shows that it is there."""
+CATCH_UP_LOOKS = 30
+"""After so many looks a night that was missed is looked for: downtime, or a clock that jumped."""
+SHOW_LOOKS = 10
+"""After so many looks a scheduler shows that it is there."""
+ONE: Mapping[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
 FORGET = timedelta(days=1)
 FAILED, CANNOT, INTERRUPTED = 1, 2, 130
 
@@ -142,12 +144,11 @@ class Scheduler:
         self._clock = clock
         self._parent = parent
         self._foreman = Foreman(settings, store, clock=clock)
-        self._tending = threading.Lock()  # timers call from threads
         self._ending = threading.Event()
-        self._timers = BlockingScheduler(timezone="UTC")
-        now = clock()
-        self._schedule = Schedule.of(self._live())
-        self._since = store.nights.schedule(str(self._schedule), now)
+        self._timers = BackgroundScheduler(timezone="UTC")
+        now, schedule = clock(), Schedule.of(self._live())
+        # since when it holds belongs to the schedule: both change at once
+        self._held = (schedule, store.nights.schedule(str(schedule), now))
         self._shown = Clock(
             id=secrets.token_hex(8),
             host=socket.gethostname(),
@@ -158,37 +159,38 @@ class Scheduler:
         )
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
-        timers = self._timers
-        one = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        timers.add_job(self._night, _cron(self._schedule), id="night", **one)
-        timers.add_job(self._look, "interval", seconds=LOOK_SECONDS, **one)
-        timers.add_job(self._catch_up, "interval", seconds=CATCH_UP_SECONDS, **one)
-        timers.add_job(self._show, "interval", seconds=SHOW_SECONDS, **one)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._end())
-        self._show()
-        self._catch_up()
-        log.info("Retrains %s; next: %s.", self._schedule, self._schedule.next(self._clock()))
-        if not self._ending.is_set():
-            timers.start()
-        with self._tending:
-            self._foreman.stop()
-        self._store.clocks.gone(self._shown.id)
+        """Serve until SIGTERM or SIGINT.
 
-    def _end(self) -> None:
-        self._ending.set()
-        if self._timers.running:  # else the first look ends it
-            self._timers.shutdown(wait=False)
+        APScheduler wakes us at the due time, by the wall clock. Everything else goes by a clock
+        that nobody sets, so that a wall clock that was set back stops nothing.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._ending.set())
+        self._timers.add_job(self._night, _cron(self._held[0]), id="night", **ONE)
+        self._timers.start()
+        log.info("Retrains %s; next: %s.", self._held[0], self._held[0].next(self._clock()))
+        looks = 0
+        while not self._ending.wait(LOOK_SECONDS if looks else 0):
+            if looks % CATCH_UP_LOOKS == 0:
+                self._night()
+                self._timers.add_job(self._deliver, id="deliver", replace_existing=True, **ONE)
+            if looks % SHOW_LOOKS == 0:
+                self._show()
+            self._look()
+            looks += 1
+        self._timers.shutdown(wait=False)
+        self._foreman.stop()
+        with _outlived():
+            self._store.clocks.gone(self._shown.id)
 
     def _night(self) -> None:
+        schedule, since = self._held
         with _outlived():
-            job = take_night(self._store, self._schedule, self._since, self._clock())
+            job = take_night(self._store, schedule, since, self._clock())
             if job is not None:
                 log.info("The night's retrain is asked for: job %s.", job.id)
 
-    def _catch_up(self) -> None:
-        self._night()
+    def _deliver(self) -> None:
         with _outlived():
             webhook.deliver_due(self._store, self._live(), self._clock())
 
@@ -196,19 +198,19 @@ class Scheduler:
         if self._parent is not None and os.getppid() != self._parent:
             log.info("The service is gone, so the scheduler ends.")
             self._ending.set()
-        if self._ending.is_set():
-            self._end()
             return
-        with _outlived(), self._tending:
-            self._follow(Schedule.of(self._live()))
+        with _outlived():
+            live = self._live()
+            logging.getLogger().setLevel(live.log_level)
+            self._follow(Schedule.of(live))
+        with _outlived():
             self._foreman.look()
 
     def _follow(self, schedule: Schedule) -> None:
         """Keep to a schedule that was changed while running."""
-        if schedule == self._schedule:
+        if schedule == self._held[0]:
             return
-        self._schedule = schedule
-        self._since = self._store.nights.schedule(str(schedule), self._clock())
+        self._held = (schedule, self._store.nights.schedule(str(schedule), self._clock()))
         self._timers.reschedule_job("night", trigger=_cron(schedule))
         log.info("The schedule is now %s.", schedule)
         self._show()
@@ -217,7 +219,7 @@ class Scheduler:
         with _outlived():
             now = self._clock()
             self._store.clocks.seen(
-                replace(self._shown, seen_at=now, next_run=self._schedule.next(now))
+                replace(self._shown, seen_at=now, next_run=self._held[0].next(now))
             )
             self._store.clocks.forget(now - FORGET)
 
@@ -246,6 +248,7 @@ def run_once(settings: Settings, store: Store, arguments: argparse.Namespace) ->
     request = {"collect": not arguments.no_collect, "why": "asked", "force": arguments.force}
     asked = store.jobs.ask(RETRAIN, request=request, now=now_utc(), task=arguments.task)
     foreman = Foreman(settings, store)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a plain kill is as Ctrl-C
     try:
         job = _seen_through(store, foreman, asked.id)
     except KeyboardInterrupt:
@@ -263,17 +266,20 @@ def _seen_through(store: Store, foreman: Foreman, job_id: str) -> Job:
         advance: Callable[[int], None] | None = None
         shown = 0
         while True:
-            foreman.look()
-            job = store.jobs.get(job_id)
-            if job.status in (JobStatus.DONE, JobStatus.FAILED) and not foreman.busy:
-                return job
-            if job.total and job.stage != stage:
-                bars.close()
-                advance = bars.enter_context(progress_bar(job.stage, job.total))
-                stage, shown = job.stage, 0
-            if advance is not None and job.stage == stage and job.done > shown:
-                advance(job.done - shown)
-                shown = job.done
+            job = None
+            with _outlived():
+                foreman.look()
+                job = store.jobs.get(job_id)
+            if job is not None:
+                if job.status in (JobStatus.DONE, JobStatus.FAILED) and not foreman.busy:
+                    return job
+                if job.total and job.stage != stage:
+                    bars.close()
+                    advance = bars.enter_context(progress_bar(job.stage, job.total))
+                    stage, shown = job.stage, 0
+                if advance is not None and job.stage == stage and job.done > shown:
+                    advance(job.done - shown)
+                    shown = job.done
             time.sleep(LOOK_SECONDS / 4)
 
 
@@ -297,7 +303,7 @@ def _print(job: Job, *, as_json: bool) -> None:
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
     try:
-        settings = load_settings()
+        settings = load_settings(**BINDS_NOTHING)
         start_logging(settings)
         store = open_store(settings)
     except ExposrError as error:
@@ -321,7 +327,7 @@ def start_logging(settings: Settings) -> None:
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for wordy in ("alembic", "apscheduler"):
-        logging.getLogger(wordy).setLevel(logging.WARNING)
+        logging.getLogger(wordy).setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

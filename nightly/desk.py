@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from domain import Conflict, ExposrError, Job, Stage
+from domain import CANCELLED, Conflict, ExposrError, Job, Stage
 from storage import Store
 
 BEAT_SECONDS = 2.0
@@ -118,28 +118,32 @@ class Desk:
 
     def finish(self, *, result: Mapping[str, Any] | None = None, error: str | None = None) -> None:
         """Say what came of the job."""
+        self._left.set()  # a beat after this would be refused
         self._store.jobs.finish(
             self.job.id, self._holder, self._clock(), result=result, error=error
         )
 
     def give_back(self) -> None:
-        """Let another process go on with the job."""
-        self._store.jobs.give_back(self.job.id, self._holder, self._clock())
+        """Let another process go on with the job, which broke off for no fault of its own."""
+        self._left.set()
+        tries = {stage: n - 1 for stage, n in (self.kept("tries") or {}).items() if n > 1}
+        self.keep(tries=tries)
+        self._store.jobs.give_back(self.job.id, self._holder, self._clock(), politely=True)
 
     def _beat(self) -> None:
         asked_at: float | None = None
         while not self._left.wait(self._beat_seconds):
             try:
                 if self._store.jobs.beat(self.job.id, self._holder, self._clock()):
+                    asked_at = asked_at or time.monotonic()
                     self._cancelled = True
                     self.stop.set()
+                    if time.monotonic() - asked_at > GRACE_SECONDS:
+                        self.finish(error=CANCELLED)
+                        os._exit(LOST)
             except Conflict:
-                log.error("The job %s belongs to another process now.", self.job.id)
-                os._exit(LOST)  # at once: two must not work on one job
+                if not self._left.is_set():
+                    log.error("The job %s belongs to another process now.", self.job.id)
+                    os._exit(LOST)  # at once: two must not work on one job
             except ExposrError as error:
                 log.warning("No sign of life could be given: %s", error.message)
-            if self._cancelled:
-                asked_at = asked_at or time.monotonic()
-                if time.monotonic() - asked_at > GRACE_SECONDS:
-                    self.finish(error="cancelled")
-                    os._exit(LOST)

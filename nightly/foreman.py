@@ -15,16 +15,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from config import Settings
-from domain import RESCORE, RETRAIN, Conflict, Job
+from domain import CANCELLED, RESCORE, RETRAIN, Conflict, Job, JobStatus, Unavailable
 from storage import Store
 
 ATTEMPTS = 20
 """How often a job is begun in all; a single stage gives up sooner."""
 KINDS = (RETRAIN, RESCORE)
+STARTING_SECONDS = 60.0
+"""For so long we show life for a child: starting takes a while on a busy machine."""
 PATIENCE_SECONDS = 20.0
 """How long a child that was told to stop may finish what is in flight."""
 
@@ -45,6 +48,16 @@ def retrain_command(job: Job, holder: str) -> Sequence[str]:
     """The child process that works on a job."""
     program = Path(__file__).resolve().parent.parent / "retrain.py"
     return [sys.executable, str(program), "--job", job.id, "--holder", holder]
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A process that works on a job, and since when by the monotonic clock."""
+
+    job_id: str
+    holder: str
+    process: subprocess.Popen[bytes]
+    since: float
 
 
 class Foreman:
@@ -76,7 +89,7 @@ class Foreman:
         self._clock = clock
         self._monotonic = monotonic
         self._command = command
-        self._child: tuple[Job, str, subprocess.Popen[bytes]] | None = None
+        self._child: _Child | None = None
         self._beats: dict[str, tuple[int, float]] = {}
 
     @property
@@ -92,25 +105,24 @@ class Foreman:
         Unavailable
             The database does not answer; the child goes on, and the next look may do better.
         """
-        if self._child is not None:
-            self._tend(*self._child)
-        if self._child is None:
-            job = self._claimed() or self._abandoned()
-            if job is not None:
-                self._begin(job)
+        try:
+            if self._child is not None:
+                self._tend(self._child)
+            if self._child is None:
+                job = self._claimed() or self._abandoned()
+                if job is not None:
+                    self._begin(job)
+        except Unavailable:
+            self._beats.clear()  # what was not seen did not stand still
+            raise
 
     def stop(self) -> None:
         """Tell the child to finish what is in flight and to give its job back; wait for it."""
         if self._child is None:
             return
-        child = self._child[2]
-        child.terminate()
-        try:
-            child.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-        self._tend(*self._child)
+        self._child.process.terminate()
+        _let_end(self._child.process, PATIENCE_SECONDS)
+        self._tend(self._child)
 
     def _claimed(self) -> Job | None:
         for kind in KINDS:
@@ -124,20 +136,26 @@ class Foreman:
         running = {job.id: job for kind in KINDS for job in self._jobs.running(kind)}
         self._beats = {key: seen for key, seen in self._beats.items() if key in running}
         for job in running.values():
-            beats, since = self._beats.get(job.id, (-1, 0.0))
-            if beats != job.beats:
-                self._beats[job.id] = (job.beats, self._monotonic())
-            elif self._monotonic() - since >= self._stale_seconds:
-                taken = self._jobs.take_over(job.id, beats, _new_holder(), self._clock())
-                if taken is not None:
-                    log.warning("The job %s was abandoned at %s: taken over.", job.id, job.stage)
-                    return taken
+            if not self._stands_still(job):
+                continue
+            taken = self._jobs.take_over(job.id, job.beats, _new_holder(), self._clock())
+            if taken is not None:
+                log.warning("The job %s was abandoned at %s: taken over.", job.id, job.stage)
+                return taken
         return None
+
+    def _stands_still(self, job: Job) -> bool:
+        """Whether a job has shown no sign of life for as long as we looked, and long enough."""
+        beats, since = self._beats.get(job.id, (-1, 0.0))
+        if beats != job.beats:
+            self._beats[job.id] = (job.beats, self._monotonic())
+            return False
+        return self._monotonic() - since >= self._stale_seconds
 
     def _begin(self, job: Job) -> None:
         holder = str(job.holder)
         if job.cancelled:
-            self._jobs.finish(job.id, holder, self._clock(), error="cancelled")
+            self._jobs.finish(job.id, holder, self._clock(), error=CANCELLED)
             return
         if job.attempts > ATTEMPTS:
             message = f"It was begun {ATTEMPTS} times and never ended; last at {job.stage}."
@@ -148,30 +166,42 @@ class Foreman:
             self._command(job, holder), stdin=subprocess.DEVNULL, start_new_session=True
         )
         log.info("The job %s began in process %d.", job.id, child.pid)
-        self._child = (job, holder, child)
+        self._child = _Child(job.id, holder, child, self._monotonic())
 
-    def _tend(self, job: Job, holder: str, child: subprocess.Popen[bytes]) -> None:
-        code = child.poll()
+    def _tend(self, child: _Child) -> None:
+        code = child.process.poll()
         try:
             if code is None:
-                # it beats itself once it is up: starting takes a while on a busy machine
-                self._jobs.beat(job.id, holder, self._clock())
+                self._watch(child)
                 return
             if code != 0:
-                self._jobs.give_back(job.id, holder, self._clock())
-                log.warning("The job %s broke off (%d); it goes on from there.", job.id, code)
+                self._jobs.give_back(child.job_id, child.holder, self._clock())
+                log.warning("The job %s broke off (%d); it goes on from there.", child.job_id, code)
         except Conflict:  # it has ended, or another process has it: either way the child ends
-            _let_end(child)
+            _let_end(child.process, ENDING_SECONDS)
         self._child = None
 
+    def _watch(self, child: _Child) -> None:
+        """See that a child lives; one that hangs is killed, and its job is gone on with."""
+        if self._monotonic() - child.since < STARTING_SECONDS:
+            self._jobs.beat(child.job_id, child.holder, self._clock())
+            return
+        job = self._jobs.get(child.job_id)
+        if job.holder != child.holder or job.status is not JobStatus.RUNNING:
+            raise Conflict(f"the job {job.id} is not worked on by {child.holder}")
+        if self._stands_still(job):
+            log.warning("The process %d shows no life: killed.", child.process.pid)
+            child.process.kill()
+            child.process.wait()  # the next look gives its job back
 
-def _let_end(child: subprocess.Popen[bytes]) -> None:
+
+def _let_end(process: subprocess.Popen[bytes], seconds: float) -> None:
     try:
-        child.wait(ENDING_SECONDS)
+        process.wait(seconds)
     except subprocess.TimeoutExpired:
-        log.warning("The process %d did not end by itself.", child.pid)
-        child.kill()
-        child.wait()
+        log.warning("The process %d did not end by itself.", process.pid)
+        process.kill()
+        process.wait()
 
 
 def _new_holder() -> str:

@@ -12,10 +12,10 @@ from config import Collect, Shortcuts
 from domain import (
     EQUALISED,
     Crawl,
+    DatabaseGone,
     ExposrError,
     NotEnoughData,
     NotFound,
-    Run,
     Stage,
     Task,
     Unavailable,
@@ -41,6 +41,9 @@ TRIES = 3
 Outcome = dict[str, Any]
 """What came of one task, JSON-ready: gate, reason, version, changes."""
 
+FAILED = "failed"
+"""The gate's place in the outcome of a task that could not be gone through with."""
+
 log = logging.getLogger(__name__)
 
 
@@ -61,14 +64,24 @@ def _begun(desk: Desk, stage: Stage, task: str | None = None) -> None:
 
 
 def collect(engine: Engine, desk: Desk) -> list[dict[str, Any]]:
-    """Let each source bring its pictures; one that fails does not stop the others."""
+    """Let each source bring its pictures; one that fails does not stop the others.
+
+    A job of one task collects for that task. What is collected is settled when it begins: a
+    change of COLLECT is for the next job.
+    """
+    task = desk.job.task
+    if desk.kept("collect") is None:
+        wanted = [one for one in live_settings(engine).collect if task in (None, one.task)]
+        desk.keep(collect=[one.model_dump() for one in wanted])
+    todo = [Collect(**one) for one in desk.kept("collect")]
     done: list[dict[str, Any]] = list(desk.kept("collected") or [])
-    wanted = live_settings(engine).collect
-    if len(done) < len(wanted):
+    if len(done) < len(todo):
         _begun(desk, Stage.COLLECT)
-    for each in wanted[len(done) :]:
+    for each in todo[len(done) :]:
         try:
             brought = _crawl(engine, desk, each)
+        except DatabaseGone:
+            raise
         except ExposrError as error:
             log.warning("%s brought nothing: %s", each.source, error.message)
             done.append({"source": each.source, "counts": {}, "ended": error.message})
@@ -112,22 +125,34 @@ class TaskRetrain:
         self._settings = live_settings(engine)
         self._why = str(desk.job.request.get("why", "asked"))
         # what an earlier process left of this task
-        self._at: dict[str, Any] = dict(desk.kept("at") or {})
+        at: dict[str, Any] = dict(desk.kept("at") or {})
+        self._at = at if at.get("task") == task.id else {}
         self._began = datetime.now(UTC)
         if "began" in self._at:
             self._began = datetime.fromisoformat(self._at["began"])
 
     def run(self) -> Outcome | None:
-        """Every stage in its order; None for a task that was deleted meanwhile."""
+        """Every stage in its order; None for a task that was deleted meanwhile.
+
+        At night one task's trouble is its own: the outcome tells it, and the others go on.
+        """
+        try:
+            return self._run()
+        except DatabaseGone:
+            raise
+        except ExposrError as error:
+            if self._desk.job.task is not None:
+                raise
+            log.warning("%s: %s", self._task.name, error.message)
+            if isinstance(error, NotFound):
+                return None
+            return outcome_of(FAILED, error.message)
+
+    def _run(self) -> Outcome:
         try:
             outcome = self._settle(self._at.get("version") or self._candidate())
         except NotEnoughData as error:
             outcome = self._skip(error.message)
-        except NotFound as error:
-            if self._desk.job.task is not None:
-                raise
-            log.warning("%s", error.message)
-            return None
         decay.measure(self._engine, self._task.name, datetime.now(UTC))
         return outcome
 
@@ -147,15 +172,23 @@ class TaskRetrain:
         alarm = self._check_shortcuts()
         _begun(self._desk, Stage.TRAIN, name)
         version = candidate(self._engine, name, progress=self._tell_training, alarm=alarm.as_json())
-        self._desk.keep(at={"version": version.id, "began": self._began.isoformat()})
+        began = self._began.isoformat()
+        self._desk.keep(at={"task": self._task.id, "version": version.id, "began": began})
         return version.id
 
     def _nothing_new(self) -> bool:
-        if self._desk.job.request.get("force"):
+        """Whether the very same pictures were trained on last, and that can answer."""
+        name, store = self._task.name, self._engine.store
+        latest, current = store.runs.latest_trained(name), store.versions.current(name)
+        if self._desk.job.request.get("force") or latest is None or current is None:
             return False
-        latest = self._engine.store.runs.latest_trained(self._task.name)
-        seen = fingerprint(self._engine, self._task.name)
-        return latest is not None and latest.detail.get("fingerprint") == seen
+        try:
+            self._engine.registry.load(current)
+        except Unavailable as error:
+            log.warning("%s", error.message)
+            return False
+        seen = fingerprint(self._engine, name)
+        return latest.detail.get("fingerprint") == seen
 
     def _check_shortcuts(self) -> Alarm:
         """Whether labels can be told apart without looking at the pictures, which is no content."""
@@ -226,25 +259,24 @@ class TaskRetrain:
         changes = 0
         if settled.gate == "promoted":
             changes = follow_up(self._engine, self._desk, name, version_id, settled.reason)
-        return _outcome(settled, changes)
+        return outcome_of(settled.gate, settled.reason, version_id, changes)
 
     def _skip(self, reason: str) -> Outcome:
         log.info("%s: skipped. %s", self._task.name, reason)
-        run = skip(
-            self._engine,
-            self._task.name,
-            reason,
-            why=self._why,
-            started_at=self._began,
-            job_id=self._desk.job.id,
-        )
-        return _outcome(run)
+        job_id = self._desk.job.id
+        run = self._engine.store.runs.latest(self._task.name)
+        if run is None or run.job_id != job_id:  # else an earlier process has said so
+            run = skip(
+                self._engine,
+                self._task.name,
+                reason,
+                why=self._why,
+                started_at=self._began,
+                job_id=job_id,
+            )
+        return outcome_of(run.gate, run.reason)
 
 
-def _outcome(run: Run, changes: int = 0) -> Outcome:
-    return {
-        "gate": run.gate,
-        "reason": run.reason,
-        "version": run.version,
-        "changes": changes,
-    }
+def outcome_of(gate: str, reason: str, version: str | None = None, changes: int = 0) -> Outcome:
+    """What came of one task."""
+    return {"gate": gate, "reason": reason, "version": version, "changes": changes}

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 
-from domain import Conflict, Job, JobStatus, Night, NotFound
+from domain import CANCELLED, RETRAIN, Conflict, Job, JobStatus, NotFound
 from storage import schema
-from storage.nights import night_of_row
 from storage.state import task_id_of
 from storage.store import Database
-
-RETRAIN = "retrain"
-"""The kind of job that a night asks for."""
-CANCELLED = "cancelled"
-"""The error of a job that was cancelled."""
 
 
 class _SlotTaken(Exception):
@@ -183,13 +177,16 @@ class Jobs:
         with self._database.writing() as connection:
             _write(connection, job_id, holder, now, ended)
 
-    def give_back(self, job_id: str, holder: str, now: datetime) -> None:
+    def give_back(self, job_id: str, holder: str, now: datetime, *, politely: bool = False) -> None:
         """Queue a running job again with what is kept of it; raises as `beat`.
 
-        One that was to be cancelled ends instead: nobody would begin it again.
+        One that was to be cancelled ends instead: nobody would begin it again. `politely`: its
+        process was told to end, so this attempt does not count.
         """
         with self._database.writing() as connection:
-            queued = {"status": JobStatus.QUEUED.value, "holder": None}
+            queued: dict[str, object] = {"status": JobStatus.QUEUED.value, "holder": None}
+            if politely:
+                queued["attempts"] = schema.jobs.c.attempts - 1
             if _write(connection, job_id, holder, now, queued):
                 _end_cancelled(connection, job_id, now)
 
@@ -246,13 +243,11 @@ class Jobs:
         with self._database.reading() as connection:
             return [_job(row) for row in connection.execute(found.order_by(jobs.created_at))]
 
-    def night_of(self, job_id: str) -> Night | None:
-        """The slot of the schedule that a job was given, if the schedule asked for it."""
-        nights = schema.nights
+    def some(self, ids: Collection[str]) -> dict[str, Job]:
+        """The jobs of these ids, by id; those there are."""
+        found = _select().where(self._database.among(schema.jobs.c.id, ids))
         with self._database.reading() as connection:
-            found = select(nights).where(nights.c.job_id == job_id)
-            row = connection.execute(found).one_or_none()
-        return night_of_row(row) if row else None
+            return {row.id: _job(row) for row in connection.execute(found)}
 
 
 def _hold(connection: Connection, job_id: str, holder: str, now: datetime) -> None:

@@ -44,9 +44,9 @@ class Nights:
         nights = schema.nights
         with self._database.reading() as connection:
             newest = select(nights).order_by(nights.c.due.desc(), nights.c.slot.desc()).limit(limit)
-            return [night_of_row(row) for row in connection.execute(newest)]
+            return [_night(row) for row in connection.execute(newest)]
 
 
-def night_of_row(row: Row[Any]) -> Night:
+def _night(row: Row[Any]) -> Night:
     """The noun that a row holds."""
     return Night(slot=row.slot, due=row.due, taken_at=row.taken_at, job_id=row.job_id)

@@ -44,7 +44,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from domain import Unavailable
+from domain import DatabaseGone, Unavailable
 from storage.columns import storable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -287,7 +287,7 @@ def _said_plainly() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         log.exception("The database does not answer")
-        raise Unavailable("The database does not answer now; the log says why") from error
+        raise DatabaseGone("The database does not answer now; the log says why") from error
     except StatementError as error:
         if isinstance(error, DBAPIError) or error.orig is None:
             raise

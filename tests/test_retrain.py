@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from config import ClassifierType, Settings
+from config import ClassifierType, Collect, Settings
 from domain import RETRAIN, Job, JobStatus, Stage, TaskKind
 from engine import Engine, open_engine
 from nightly.desk import Cancelled, Desk, Ended
@@ -24,11 +25,17 @@ TASK = "bright"
 LIMIT = 240.0
 
 
-def bring(engine: Engine, seeds: range, *, task: str = TASK) -> None:
+def bring(
+    engine: Engine,
+    seeds: range,
+    *,
+    task: str = TASK,
+    labels: tuple[str, str] = ("dark", "light"),
+) -> None:
     """Pictures that differ in their brightness, half of them bright."""
     for seed in seeds:
-        label = ("dark", "light")[seed % 2]
-        pixels = photo(seed, 64, 64) // 3 + (150 if label == "light" else 0)
+        label = labels[seed % 2]
+        pixels = photo(seed, 64, 64) // 3 + 150 * (seed % 2)
         ingest_picture(engine, encode(pixels, "PNG"), task, Offer(label, f"camera {seed % 3}"))
 
 
@@ -104,6 +111,74 @@ def test_a_class_that_is_too_small_is_skipped_with_its_counts(engine: Engine) ->
 def test_a_night_passes_over_tasks_without_pictures(engine: Engine) -> None:
     bring(engine, range(60))
     assert list(run(engine, claimed(engine, task=None))) == [TASK]
+
+
+def test_one_task_in_trouble_leaves_the_others_their_night(engine: Engine) -> None:
+    engine.store.tasks.create("a-first", TaskKind.PHOTO, ("dark", "light"), open=False)
+    bring(engine, range(60), task="a-first")
+    bring(engine, range(60))
+    (engine.settings.data_dir / "models").mkdir()
+    (engine.settings.data_dir / "models" / "a-first").write_text("no folder")
+    job = claimed(engine, task=None)
+    with Desk(engine.store, job) as desk:
+        tasks = retrain(engine, desk)["tasks"]
+    assert tasks["a-first"]["gate"] == "failed"
+    assert "cannot be written" in tasks["a-first"]["reason"]
+    assert tasks[TASK]["gate"] == "promoted"
+
+
+def test_what_was_left_of_a_task_is_not_taken_for_anothers(engine: Engine) -> None:
+    bring(engine, range(60))
+    job = claimed(engine, task=None)
+    left = {"at": {"task": -1, "version": "of-another", "began": now_utc().isoformat()}}
+    with Desk(engine.store, replace(job, kept=left)) as desk:
+        assert retrain(engine, desk)["tasks"][TASK]["gate"] == "promoted"
+
+
+def test_a_task_that_is_deleted_at_night_is_passed_over(engine: Engine) -> None:
+    bring(engine, range(6))
+    bring(engine, range(60), task="authenticity", labels=("ai", "real"))
+    job = claimed(engine, task=None)
+
+    class Deleting(Desk):
+        def tell(self, stage: Stage, *at: int, task: str | None = None) -> None:
+            super().tell(stage, *at, task=task)
+            if (stage, task) == (Stage.CHECK, TASK) and TASK in names(engine):
+                engine.store.tasks.delete(TASK)
+
+    with Deleting(engine.store, job) as desk:
+        assert list(retrain(engine, desk)["tasks"]) == ["authenticity"]
+
+
+def names(engine: Engine) -> list[str]:
+    return [task.name for task in engine.store.tasks.all()]
+
+
+def test_a_night_said_twice_to_be_skipped_is_one_row_of_history(engine: Engine) -> None:
+    bring(engine, range(6))
+    job = claimed(engine)
+    for _ in range(2):  # as after a crash between saying so and noting that
+        with Desk(engine.store, job) as desk:
+            assert retrain(engine, desk)["tasks"][TASK]["gate"] == "skipped"
+    assert len(engine.store.runs.all(TASK)) == 1
+
+
+def test_a_version_whose_files_are_lost_is_trained_again(engine: Engine) -> None:
+    bring(engine, range(60))
+    run(engine, claimed(engine))
+    current = engine.store.versions.current(TASK)
+    assert current is not None
+    shutil.rmtree(engine.registry.folder(current))
+    assert run(engine, claimed(engine))[TASK]["gate"] == "promoted"
+
+
+def test_a_job_of_one_task_collects_for_that_task(engine: Engine) -> None:
+    others = Collect(source="openverse", count=1)
+    wired = replace(engine, settings=engine.settings.model_copy(update={"collect": (others,)}))
+    bring(wired, range(60))
+    job = claimed(wired, collect=True)
+    with Desk(wired.store, job) as desk:
+        assert retrain(wired, desk)["collected"] == []
 
 
 def test_one_told_to_end_keeps_what_is_done_and_is_gone_on_with(engine: Engine) -> None:

@@ -90,7 +90,6 @@ def test_unknown_job_is_not_found(any_store: Store) -> None:
         with pytest.raises(NotFound):
             ask()
     assert jobs.take_over("none", 0, "me", NOON) is None
-    assert jobs.night_of("none") is None
 
 
 def test_second_job_of_a_kind_is_refused_until_the_first_is_over(any_store: Store) -> None:
@@ -318,7 +317,6 @@ def test_night_is_taken_with_its_job_once(any_store: Store) -> None:
     assert job is not None
     assert (job.kind, job.status, job.request) == ("retrain", JobStatus.QUEUED, request)
     night = Night("2026-03-01", NOON, NOON + SECOND, job.id)
-    assert any_store.jobs.night_of(job.id) == night
     assert any_store.nights.all(9) == [night]
     assert any_store.nights.taken("2026-03-01")
     claimed(any_store)
@@ -331,7 +329,6 @@ def test_night_waits_for_the_retrain_that_is_going_on(any_store: Store) -> None:
     job = asked(any_store)
     assert any_store.jobs.take_night("2026-03-01", NOON, {}, NOON) is None
     assert not any_store.nights.taken("2026-03-01")
-    assert any_store.jobs.night_of(job.id) is None
     any_store.jobs.cancel(job.id, NOON)
     assert any_store.jobs.take_night("2026-03-01", NOON, {}, NOON)
 

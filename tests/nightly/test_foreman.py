@@ -3,12 +3,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from config import Settings
-from domain import RETRAIN, Job, JobStatus
+from domain import RETRAIN, DatabaseGone, Job, JobStatus
 from nightly.foreman import ATTEMPTS, Foreman, now_utc
 from storage import Store
 
@@ -76,9 +77,10 @@ def test_a_job_whose_process_is_killed_is_begun_again(any_store: Store, behave: 
 
 def test_a_job_that_always_dies_fails_at_last(any_store: Store, behave: Behave) -> None:
     job, foreman = ask(any_store), behave("die")
-    for _ in range(ATTEMPTS):  # as if it had been begun so often
+    for attempt in range(ATTEMPTS):  # as if it had been begun so often
         held = any_store.jobs.claim("earlier", RETRAIN, now_utc())
         assert held is not None
+        assert held.attempts == attempt + 1
         any_store.jobs.give_back(held.id, "earlier", now_utc())
     look_until(foreman, lambda: any_store.jobs.get(job.id).status is JobStatus.FAILED)
     assert "begun 20 times" in str(any_store.jobs.get(job.id).error)
@@ -143,3 +145,60 @@ def test_a_cancelled_job_whose_process_died_ends(any_store: Store, behave: Behav
     foreman.look()
     ended = any_store.jobs.get(job.id)
     assert (ended.status, ended.error) == (JobStatus.FAILED, "cancelled")
+
+
+def test_a_child_that_shows_no_life_is_killed_and_its_job_gone_on_with(
+    any_store: Store, behave: Behave
+) -> None:
+    job, seconds = ask(any_store), [0.0]
+    foreman = behave("silent", "done", monotonic=lambda: seconds[0])
+    foreman.look()
+    for seconds[0] in (30.0, 59.0, 61.0, 80.0):
+        foreman.look()
+        assert any_store.jobs.get(job.id).attempts == 1
+    seconds[0] = 82.0
+    look_until(foreman, lambda: any_store.jobs.get(job.id).status is JobStatus.DONE)
+    assert any_store.jobs.get(job.id).attempts == 2
+
+
+def test_a_child_that_shows_no_life_cannot_keep_a_job_from_being_cancelled(
+    any_store: Store, behave: Behave
+) -> None:
+    job, seconds = ask(any_store), [0.0]
+    foreman = behave("silent", monotonic=lambda: seconds[0])
+    foreman.look()
+    any_store.jobs.cancel(job.id, now_utc())
+    for seconds[0] in (61.0, 82.0, 83.0):
+        foreman.look()
+    ended = any_store.jobs.get(job.id)
+    assert (ended.status, ended.error) == (JobStatus.FAILED, "cancelled")
+
+
+def test_being_told_to_end_counts_as_no_attempt(any_store: Store, behave: Behave) -> None:
+    job = ask(any_store)
+    for _ in range(3):
+        foreman = behave("hang")
+        look_until(foreman, lambda: any_store.jobs.get(job.id).stage == "train")
+        foreman.stop()
+    assert any_store.jobs.get(job.id).attempts == 0
+
+
+def test_what_was_not_seen_did_not_stand_still(
+    any_store: Store, shared: Settings, behave: Behave
+) -> None:
+    job, seconds, gone = ask(any_store), [0.0], [False]
+    any_store.jobs.claim("alive", RETRAIN, now_utc())
+
+    def clock() -> datetime:
+        if gone[0]:
+            raise DatabaseGone("as when it does not answer")
+        return now_utc()
+
+    foreman = Foreman(shared, any_store, monotonic=lambda: seconds[0], clock=clock)
+    foreman.look()
+    gone[0], seconds[0] = True, 25.0
+    with pytest.raises(DatabaseGone):
+        foreman.look()
+    gone[0] = False
+    foreman.look()
+    assert any_store.jobs.get(job.id).holder == "alive"
