@@ -17,6 +17,8 @@ from models.examples import Examples, Rows, Strings
 
 NOTHING = -1
 """In place of a label where none was said."""
+RANKED = 8
+"""So many labels are kept of each picture, by how likely they are."""
 
 Names = NDArray[np.bytes_]
 """(n,) sha256 in hexadecimal ASCII: a quarter of what strings take."""
@@ -35,6 +37,9 @@ class Answers:
     labels, said
         (n,) places in `classes`: the label it was trained or measured under, and what the
         held-out head or, of training pictures, a fold without it said.
+    ranked
+        (n, r) places in `classes`: the labels from the likeliest on, `RANKED` at most; the first
+        is what was said.
     sure
         (n,) float16 in [0, 1], the probability that was given to the label.
     unseen
@@ -57,6 +62,7 @@ class Answers:
     held_out: NDArray[np.bool_]
     families: NDArray[np.uint64]
     sources: NDArray[np.int32]
+    ranked: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -64,6 +70,19 @@ class Answers:
     def label_names(self) -> Strings:
         """(n,) the labels as they were then."""
         return np.asarray(self.classes, np.str_)[self.labels]
+
+    def said_of(self, some: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """(n,) what would have been said had there been only these labels.
+
+        Parameters
+        ----------
+        some
+            (k,) which of `classes`. NOTHING where none of them was kept.
+        """
+        asked = some[self.ranked]
+        first = asked.argmax(axis=1, keepdims=True)
+        said = np.take_along_axis(self.ranked, first, axis=1)[:, 0]
+        return np.where(asked.any(axis=1), said, NOTHING).astype(np.int32)
 
     def rows_of(self, pictures: Names) -> Rows:
         """(m,) the row of each of these pictures; NOTHING where there is none."""
@@ -111,7 +130,13 @@ def gather(
         held_out=np.repeat([False, True], [len(examples) for examples in both]),
         families=_numbered(both),
         sources=source_codes.astype(np.int32),
+        ranked=ranked(chances),
     )
+
+
+def ranked(chances: NDArray[np.float64]) -> NDArray[np.int32]:
+    """(n, r) columns of (n, k) probabilities from the likeliest on; of likes, the first."""
+    return (-chances).argsort(axis=1, kind="stable")[:, :RANKED].astype(np.int32)
 
 
 def _numbered(both: tuple[Examples, Examples]) -> NDArray[np.uint64]:
@@ -132,7 +157,8 @@ def to_bytes(answers: Answers) -> bytes:
 
 
 def _columns(answers: Answers) -> Mapping[str, Any]:
-    names = ("pictures", "labels", "said", "sure", "unseen", "held_out", "families", "sources")
+    names = ("pictures", "labels", "said", "sure", "unseen", "held_out", "families", "sources",
+             "ranked")  # fmt: skip
     columns = {name: getattr(answers, name) for name in names}
     return {
         **columns,
@@ -154,6 +180,7 @@ def from_bytes(data: bytes) -> Answers:
             read: dict[str, Any] = {name: columns[name] for name in columns.files}
         for name in ("classes", "source_names"):
             read[name] = tuple(str(one) for one in read[name])
+        read.setdefault("ranked", read["said"][:, None])  # files from before it was kept
         return Answers(**read)
     except (KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"these are no answers of a version: {error}") from error

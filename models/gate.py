@@ -16,12 +16,14 @@ from typing import Any
 
 from domain import EQUALISED, ModelVersion, Unavailable
 from models import Head
-from models.evidence import Evidence, Paired, Side, asked_now, gather_evidence
+from models.evidence import Evidence, Paired, Side
 from models.fallen import Fallen, fallen_back
+from models.gathering import asked_now, gather_evidence
 from models.learned import Learned
 from models.odd import Odd, odd_labels
 from models.paired import Difference, differences
 from models.registry import Registry
+from models.widened import paid, unpaid, widenings
 from storage import Store
 
 CLEARLY = 0.975
@@ -98,7 +100,7 @@ def _evidence(
         replace(side, answers=now),
         embedder=form,
     )
-    return replace(evidence, shared=again.shared, unseen=again.unseen)
+    return replace(evidence, shared=again.shared, unseen=again.unseen, widened=again.widened)
 
 
 def _equalised(version: ModelVersion) -> bool:
@@ -137,8 +139,10 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
     unseen, _ = differences(*_columns(evidence.unseen))
     odd = odd_labels(evidence.fresh, evidence.shared, evidence.has)
     doubts = dict(_doubts(evidence, odd))
+    added = widenings(evidence.widened)
     against = [
         *_refused(evidence, fallen),
+        *unpaid(added),
         *_clearly_worse(overall, per_label, unseen),
         *_unproven(overall, doubts),
     ]
@@ -152,6 +156,7 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
             "removed": evidence.removed,
             "relabelled": evidence.relabelled,
         },
+        "labels_added": {label: one.as_json() for label, one in added.items()},
         "new_labels": None if odd is None else asdict(odd),
         "corrected": None if fallen is None else asdict(fallen),
         "doubts": list(doubts),
@@ -159,7 +164,7 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
     }
     if against:
         return Gate(False, " ".join(against), figures)
-    return Gate(True, _for(overall, doubts), figures)
+    return Gate(True, _for(overall, doubts) + paid(added), figures)
 
 
 def _columns(paired: Paired) -> tuple[Any, Any, Any, Any]:

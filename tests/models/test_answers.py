@@ -6,7 +6,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from models.answers import NOTHING, Answers, from_bytes, gather, to_bytes
+from models.answers import NOTHING, Answers, from_bytes, gather, ranked, to_bytes
 from models.card import Predictions
 from tests.models.answering import answers, sha
 from tests.models.made import clusters
@@ -85,3 +85,27 @@ def test_families_have_the_same_number_in_every_version() -> None:
     )
 
     assert one.families[:3].tolist() == other.families[::-1].tolist()
+
+
+def test_what_would_be_said_of_some_labels_is_the_likeliest_of_those() -> None:
+    kept = answers(
+        ("a", "cat", "dog"), ("b", "cat", "cat"), classes=("cat", "dog", "owl"),
+        ranked=(("dog", "owl", "cat"), ("cat", "dog", "owl")),
+    )  # fmt: skip
+
+    assert kept.said_of(np.asarray([True, False, True])).tolist() == [2, 0]
+    assert kept.said_of(np.asarray([True, True, True])).tolist() == kept.said.tolist()
+    assert kept.said_of(np.asarray([False, False, False])).tolist() == [NOTHING, NOTHING]
+
+
+def test_labels_are_ranked_by_their_probability_and_the_first_of_likes_is_first() -> None:
+    assert ranked(np.asarray([[0.1, 0.7, 0.2], [0.4, 0.2, 0.4]])).tolist() == [[1, 2, 0], [0, 2, 1]]
+
+
+def test_a_file_from_before_labels_were_ranked_is_read() -> None:
+    kept = answers(("a", "ai", "real"), ("b", "real", "real"))
+    buffer = io.BytesIO()
+    with np.load(io.BytesIO(to_bytes(kept))) as columns:
+        np.savez(buffer, **{name: columns[name] for name in columns.files if name != "ranked"})
+
+    assert from_bytes(buffer.getvalue()).ranked.tolist() == [[1], [1]]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from domain import ModelVersion, NewCorrection, NewSample, Person, PictureFacts, Split, TaskKind
 from models.answers import Answers
-from models.evidence import Evidence, Side, asked_now, gather_evidence
+from models.evidence import Evidence, Side
+from models.gathering import asked_now, gather_evidence
 from storage import Store
 from tests.models.answering import LABELS, answers, sha
 
@@ -35,15 +37,22 @@ def task(store: Store) -> Store:
     return store
 
 
-def side(kept: Answers, classes: Sequence[str] | None = None) -> Side:
-    version = ModelVersion("v", TASK, EMBEDDER, "svm", "", False, datetime.now(UTC), {})
+def side(kept: Answers, card: Mapping[str, Any], classes: Sequence[str] | None = None) -> Side:
+    version = ModelVersion("v", TASK, EMBEDDER, "svm", "", False, datetime.now(UTC), card)
     return Side(version, Constant(classes or kept.classes), kept)
 
 
-def gathered(store: Store, candidate: Answers, current: Answers) -> Evidence:
-    return gather_evidence(
-        store, store.tasks.get(TASK), side(candidate), side(current), embedder=EMBEDDER
-    )
+def gathered(
+    store: Store, candidate: Answers, current: Answers, card: Mapping[str, Any] | None = None
+) -> Evidence:
+    """With the card of the current version."""
+    sides = side(candidate, {}), side(current, card or {})
+    return gather_evidence(store, store.tasks.get(TASK), *sides, embedder=EMBEDDER)
+
+
+def keep(store: Store, name: str, label: str) -> None:
+    facts = PictureFacts(sha(name), 64, 64, "PNG", 100, 0)
+    store.samples.add_many(TASK, [(facts, NewSample(label, "web", sha(name), Split.TRAIN))])
 
 
 def correct(store: Store, name: str, label: str, *, trusted: bool) -> None:
@@ -171,3 +180,47 @@ def test_a_head_without_kept_answers_is_asked_about_what_is_held_out(task: Store
     assert now.classes == ("ai", "fake", "real")
     assert np.asarray(now.classes)[now.said].tolist() == ["real"]
     assert now.label_names().tolist() == ["ai"]
+
+
+WIDER = ("ai", "drawn", "real")
+
+
+def widened_candidate() -> Answers:
+    """`b` is called by the new label wrongly, `e` lacks it."""
+    return answers(
+        ("a", "ai", "ai"), ("b", "real", "drawn"), ("c", "drawn", "drawn"), ("d", "drawn", "drawn"),
+        ("e", "drawn", "ai"), classes=WIDER,
+        ranked=(WIDER, ("drawn", "real", "ai"), *(("drawn", "ai", "real"),) * 2, WIDER),
+    )  # fmt: skip
+
+
+def test_old_pictures_are_compared_on_the_labels_that_both_versions_know(task: Store) -> None:
+    current = answers(("a", "ai", "ai"), ("b", "real", "real"))
+
+    evidence = gathered(task, widened_candidate(), current)
+
+    assert evidence.shared.labels.tolist() == ["ai", "real"]
+    assert evidence.shared.after.tolist() == [True, True]  # `b` is `real` before it is `ai`
+    assert len(evidence.fresh) == 0  # what the current version cannot say is not odd
+
+
+def test_a_new_label_brings_its_pictures_and_costs_those_it_is_said_of(task: Store) -> None:
+    current = answers(("a", "ai", "ai"), ("b", "real", "real"))
+
+    (widened,) = gathered(task, widened_candidate(), current).widened
+
+    assert widened.label == "drawn"
+    assert widened.paired.labels.tolist() == ["ai", "real", "drawn", "drawn", "drawn"]
+    assert widened.paired.before.tolist() == [True, True, False, False, False]
+    assert widened.paired.after.tolist() == [True, False, True, True, False]
+
+
+def test_old_pictures_that_were_put_under_a_new_label_are_no_gain_of_it(task: Store) -> None:
+    current = answers(("a", "ai", "ai"), ("b", "real", "real"))
+    candidate = answers(("a", "ai", "ai"), ("b", "drawn", "drawn"), classes=WIDER)
+
+    evidence = gathered(task, candidate, current)
+
+    assert evidence.relabelled == 1
+    assert evidence.widened[0].paired.labels.tolist() == ["ai", "real"]
+    assert evidence.widened[0].paired.after.tolist() == [True, False]
