@@ -61,6 +61,7 @@ def make_card(
         "task": task.name,
         "kind": task.kind.value,
         "labels": list(found.examples.classes),
+        "variants": dict(task.variants),
         "embedder": embedder,
         "dim": int(found.examples.vectors.shape[1]),
         "classifier": {

@@ -50,9 +50,25 @@ def among(pictures: Names, some: Iterable[str]) -> NDArray[np.bool_]:
 def true_labels(
     store: Store, task: Task, version: ModelVersion, answers: Answers, said: Said
 ) -> Strings:
-    """(n,) the truth of a version's pictures: as it was when it was made, or as trusted people say."""
+    """(n,) the truth of a version's pictures: as it was when it was made, or as trusted people say.
+
+    Where a variant stands for another label by now, a picture that was counted under the old
+    one is of the label that its own name stands for. A picture that was given another name
+    since is not: what it was counted as then does not follow from it.
+    """
     labels: NDArray[np.object_] = counted_as(task, answers.classes)[answers.labels].astype(object)
+    then = version.card.get("variants")
+    if then is not None and dict(then) != dict(task.variants):
+        counted, row_of = answers.label_names(), _rows(answers.pictures)
+        for sample in store.samples.all(task.name, demo=version.demo):
+            place = row_of.get(sample.sha256)
+            if place is not None and then.get(sample.label, sample.label) == counted[place]:
+                labels[place] = task.variants.get(sample.label, sample.label)
     if said.trusted:
         for row in np.flatnonzero(among(answers.pictures, said.trusted)).tolist():
             labels[row] = said.trusted[answers.pictures[row].decode()]
     return labels.astype(np.str_)
+
+
+def _rows(pictures: Names) -> Mapping[str, int]:
+    return {name.decode(): row for row, name in enumerate(pictures.tolist())}

@@ -224,3 +224,35 @@ def test_old_pictures_that_were_put_under_a_new_label_are_no_gain_of_it(task: St
     assert evidence.relabelled == 1
     assert evidence.widened[0].paired.labels.tolist() == ["ai", "real"]
     assert evidence.widened[0].paired.after.tolist() == [True, False]
+
+
+def test_a_variant_unlinked_since_is_the_truth_of_what_was_labelled_so(task: Store) -> None:
+    task.tasks.add_label(TASK, "drawn")
+    keep(task, "a", "ai")
+    keep(task, "b", "drawn")
+    keep(task, "c", "real")  # put there since: it was counted as `ai`
+    current = answers(("a", "ai", "ai"), ("b", "ai", "ai"), ("c", "ai", "ai"))
+    candidate = answers(
+        ("a", "ai", "ai"), ("b", "drawn", "drawn"), ("c", "real", "real"), classes=WIDER
+    )
+
+    evidence = gathered(task, candidate, current, {"variants": {"drawn": "ai"}})
+
+    assert evidence.relabelled == 1
+    assert evidence.shared.labels.tolist() == ["ai", "ai"]
+    assert evidence.shared.after.tolist() == [True, False]
+    (widened,) = evidence.widened
+    assert widened.paired.labels.tolist() == ["ai", "drawn", "ai"]
+    assert widened.paired.after.tolist() == [True, True, True]
+
+
+def test_a_variant_that_stands_for_another_label_now_does_so_for_old_pictures(task: Store) -> None:
+    task.tasks.add_label(TASK, "drawn")
+    keep(task, "a", "drawn")
+    task.tasks.link(TASK, "real", "drawn")
+    current, candidate = answers(("a", "ai", "ai")), answers(("a", "real", "real"))
+
+    evidence = gathered(task, candidate, current, {"variants": {"drawn": "ai"}})
+
+    assert evidence.shared.labels.tolist() == ["real"]
+    assert evidence.relabelled == 0
