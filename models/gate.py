@@ -18,6 +18,7 @@ from domain import EQUALISED, ModelVersion, Unavailable
 from models import Head
 from models.evidence import Evidence, Paired, Side
 from models.fallen import Fallen, fallen_back
+from models.floor import no_better_than_chance
 from models.gathering import asked_now, gather_evidence
 from models.learned import Learned
 from models.odd import Odd, odd_labels
@@ -57,7 +58,9 @@ def weigh(store: Store, registry: Registry, learned: Learned, version: ModelVers
     """Whether a candidate, saved but not current, takes the place of the current version."""
     current = store.versions.current(version.task)
     if current is None:
-        return Gate(True, "It is the first version of this task.")
+        return _first(registry, version, "It is the first version of this task.")
+    if current.demo and not version.demo:
+        return _first(registry, version, "It replaces the demonstration.")
     settled = _without_figures(version, current)
     if settled is not None:
         return settled
@@ -73,6 +76,13 @@ def weigh(store: Store, registry: Registry, learned: Learned, version: ModelVers
     evidence = _evidence(store, Side(version, ours, answers), current, theirs, registry)
     task = store.tasks.get(version.task)
     return decide(evidence, fallen_back(store, learned, task, version, ours))
+
+
+def _first(registry: Registry, version: ModelVersion, reason: str) -> Gate:
+    """Nothing is compared; but what does no better than guessing answers nobody."""
+    answers = None if version.demo else registry.answers(version)
+    against = no_better_than_chance(answers) if answers is not None else ""
+    return Gate(not against, against or reason)
 
 
 def _evidence(
@@ -114,8 +124,6 @@ def _without_figures(version: ModelVersion, current: ModelVersion) -> Gate | Non
         return Gate(True, "It answers already.")
     if version.demo and not current.demo:
         return Gate(False, "The demonstration never replaces a version trained on your pictures.")
-    if current.demo and not version.demo:
-        return Gate(True, "It replaces the demonstration.")
     if current.embedder != version.embedder:
         return Gate(
             True,
