@@ -16,6 +16,7 @@ from typing import Any
 
 from domain import EQUALISED, ModelVersion, Unavailable
 from models import Head
+from models.doubt import old_labels_wrong, remedy, unharmed
 from models.evidence import Evidence, Paired, Side
 from models.fallen import Fallen, fallen_back
 from models.floor import no_better_than_chance
@@ -152,7 +153,7 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
         *_refused(evidence, fallen),
         *unpaid(added),
         *_clearly_worse(overall, per_label, unseen),
-        *_unproven(overall, doubts),
+        *_unproven(evidence, overall, doubts),
     ]
     figures = {
         "compared": None if overall is None else overall.as_json(),
@@ -171,7 +172,8 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
         "against": against,
     }
     if against:
-        return Gate(False, " ".join(against), figures)
+        told = " ".join([*against, old_labels_wrong(evidence, overall)]).rstrip()
+        return Gate(False, told, figures)
     return Gate(True, _for(overall, doubts) + paid(added), figures)
 
 
@@ -230,15 +232,18 @@ def _doubts(evidence: Evidence, odd: Odd | None) -> Iterator[tuple[str, float]]:
         )
 
 
-def _unproven(overall: Difference | None, doubts: Mapping[str, float]) -> Iterator[str]:
+def _unproven(
+    evidence: Evidence, overall: Difference | None, doubts: Mapping[str, float]
+) -> Iterator[str]:
     """Where there is doubt, the candidate has to show that it loses no more than may be risked."""
     if not doubts:
         return
     because = "; ".join(doubts)
     if overall is None:
         yield f"Doubtful, and there is nothing to compare it on: {because}."
-    elif overall.low < -min(doubts.values()):
-        yield f"Doubtful, and not shown to be no worse: {because}. {_sentence(overall)}"
+    elif overall.low < -min(doubts.values()) and not unharmed(evidence, overall):
+        told = f"{_sentence(overall)} {remedy(overall, min(doubts.values()))}"
+        yield f"Doubtful, and not shown to be no worse: {because}. {told}"
 
 
 def _for(overall: Difference | None, doubts: Mapping[str, float]) -> str:
