@@ -19,6 +19,10 @@ from storage import Store
 MOST_ASKED = 4_000
 """Pictures a head is asked about that it has no kept answer to; the first by sha256."""
 
+MOST_CORRECTED = 0.02
+"""Of a candidate's pictures: with more that were corrected since, no sources are left out to
+compare. They are hard by choice, and those fitted without a source rest on them too much."""
+
 
 def gather_evidence(
     store: Store, task: Task, candidate: Side, current: Side, *, embedder: str
@@ -134,7 +138,13 @@ class _Gathering:
 
     def _unseen(self, known: NDArray[np.bool_]) -> Paired:
         ours, theirs = self._candidate.answers, self._current.answers
+        corrected = among(ours.pictures, self._said.pictures)
+        added = corrected & (theirs.rows_of(ours.pictures) == NOTHING)
+        if added.sum() > MOST_CORRECTED * len(ours):
+            known = np.zeros_like(known)
         both = known & (theirs.unseen != NOTHING) & ~self._is_new(self._truth)
+        # hard by choice, and no source that pictures come from
+        both &= ~among(theirs.pictures, self._said.pictures)
         told = self._named(ours, ours.unseen)
         both[both] = ours.unseen[self._place[both]] != NOTHING
         both[both] = ~self._is_new(told[self._place[both]])

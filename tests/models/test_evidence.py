@@ -256,3 +256,24 @@ def test_a_variant_that_stands_for_another_label_now_does_so_for_old_pictures(ta
 
     assert evidence.shared.labels.tolist() == ["real"]
     assert evidence.relabelled == 0
+
+
+def test_corrected_pictures_are_no_source_that_is_left_out(task: Store) -> None:
+    correct(task, "b", "real", trusted=True)
+    rows = [(f"picture {i}", "ai", "ai") for i in range(60)] + [("b", "real", "ai")]
+    said = ["ai"] * 61
+    current = candidate = answers(*rows, unseen=said)
+
+    assert len(gathered(task, candidate, current).unseen) == 60
+
+
+def test_after_many_corrections_no_sources_left_out_are_compared(task: Store) -> None:
+    rows = [(f"picture {i}", "ai", "ai") for i in range(60)]
+    new = [(f"corrected {i}", "real", "real") for i in range(4)]
+    for name, label, _ in new:
+        correct(task, name, label, trusted=True)
+    current = answers(*rows, unseen=["ai"] * 60)
+    candidate = answers(*rows, *new, unseen=["real"] * 64)
+
+    assert len(gathered(task, candidate, current).unseen) == 0
+    assert len(gathered(task, answers(*rows, unseen=["real"] * 60), current).unseen) == 60
