@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from domain import EQUALISED, NotEnoughData, Sample, Split, Task
 from models.admission import Admission
 from models.examples import Examples
+from models.finite import check_finite
 from models.standing import Opinion, Standing, heard
 from models.support import Chosen, choose_support
 from storage import Store
@@ -88,9 +89,11 @@ def read_lesson(
     ------
     NotEnoughData
         A label of a closed task has fewer pictures with a vector than needed, or fewer than
-        two of an open one have enough; names every count. Or a label's vectors are all one.
+        two of an open one have enough; names every count. Or a label's vectors are all one, or
+        some are no numbers.
     """
     ready, vectors, waiting = _ready(store, task, embedder, demo=demo)
+    check_finite(vectors, np.asarray([sample.sha256 for sample in ready], np.bytes_), embedder)
     counts = Counter({task.variants.get(label, label): 0 for label in task.labels})
     counts.update(sample.label for sample in ready)
     _check_counts(task, counts, needed, waiting, embedder)
