@@ -39,6 +39,7 @@ from storage import open_store
 from train import candidate, judge, settle
 
 TASK = "gated"
+NEW_LABEL, A_NEW_LABEL = "never seen", "a new label"
 ALLOWED = 0.01
 """A loss of true balanced accuracy that no poisoned retrain may bring with it."""
 CLEAN = 20_000
@@ -75,12 +76,16 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """What there is to be had: pictures at first, new ones, ones of a new source, clean ones."""
+    """What there is to be had: pictures at first, new ones, ones of a new source, clean ones.
+
+    `extra`, where there are such: pictures of a label that is not among the first, and clean ones.
+    """
 
     first: Pictures
     new: Pictures
     foreign: Pictures
     clean: Pictures
+    extra: tuple[Pictures, Pictures] | None = None
 
 
 Change = Callable[[World, Rng, float], Pictures]
@@ -107,6 +112,16 @@ def some(pictures: Pictures, share: float, rng: Rng) -> Pictures:
     return pictures.take(rng.random(len(pictures)) < share)
 
 
+def renamed(pictures: Pictures) -> Pictures:
+    """All under a label that there was none of."""
+    return replace(pictures, labels=np.full(len(pictures), NEW_LABEL))
+
+
+def with_extra(world: World) -> Pictures:
+    """Those at first, and the ones of another label."""
+    return world.first.plus(world.extra[0]) if world.extra else world.first
+
+
 def blank(pictures: Pictures) -> Pictures:
     """With one vector for all."""
     return replace(pictures, vectors=np.repeat(pictures.vectors[:1], len(pictures), axis=0))
@@ -120,6 +135,7 @@ HARMLESS: Mapping[str, Change] = {
     "the same again": lambda w, rng, _: w.first,
     "a tenth taken out, more put in": lambda w, rng, _: some(w.first, 0.9, rng).plus(w.new),
     "a twentieth taken out": lambda w, rng, _: some(w.first, 0.95, rng),
+    A_NEW_LABEL: lambda w, rng, _: with_extra(w),
 }
 POISONED: Mapping[str, Change] = {
     "new labels flipped": lambda w, rng, bad: w.first.plus(flipped(w.new, bad, rng)),
@@ -135,6 +151,9 @@ POISONED: Mapping[str, Change] = {
     "a label missing": lambda w, rng, _: w.first.take(w.first.labels != w.first.labels[0]),
     "one vector for all": lambda w, rng, _: blank(w.first.plus(w.new)),
     "one vector for new ones": lambda w, rng, _: w.first.plus(blank(w.new)),
+    "a new label that is poison": lambda w, rng, bad: w.first.plus(
+        renamed(some(w.new, min(1.0, 2 * bad), rng))
+    ),
     "little left": lambda w, rng, bad: _least(w.first, 12 + int(60 * bad), rng),
 }
 
@@ -176,7 +195,13 @@ def made_up(seed: int) -> World:
 
     size = int(np.exp(rng.uniform(np.log(200), np.log(2_000))))
     more = int(size * rng.uniform(0.2, 1.0))
-    return World(draw(size, [0, 1]), draw(more, [0, 1]), draw(more, [2]), draw(CLEAN, [0, 1, 2]))
+    world = World(draw(size, [0, 1]), draw(more, [0, 1]), draw(more, [2]), draw(CLEAN, [0, 1, 2]))
+    # by a seed of its own, so that the rest is what it would be without
+    rng = np.random.default_rng([seed, 1])
+    kinds, clouds = 1, step * rng.standard_normal((1, 1, dim))
+    clouds = clouds + 0.6 * step * rng.standard_normal((1, 3, dim))
+    own = max(20, int(size / len(np.unique(world.first.labels)) * rng.uniform(0.2, 1.0)))
+    return replace(world, extra=(renamed(draw(own, [0, 1])), renamed(draw(CLEAN // 4, [0, 1, 2]))))
 
 
 def of_pictures(folder: Path) -> Callable[[int], World]:
@@ -242,7 +267,10 @@ class Trial:
         try:
             engine.store.versions.add(self._current)
             engine.store.versions.promote(TASK, self._current.id, "first")
-            before = _score(self._head, self._world.clean)
+            clean = self._world.clean
+            if kind == A_NEW_LABEL and self._world.extra:
+                clean = clean.plus(self._world.extra[1])
+            before = _score(self._head, clean)
             about = (kind, harmless, bad)
             sizes = (len(self._world.first), len(pictures))
             try:
@@ -252,7 +280,7 @@ class Trial:
             except NotEnoughData as error:
                 return Outcome(*about, False, error.message, before, None, *sizes, 0.0)
             promoted, reason, judged_ms = self._judged(engine, version)
-            loss = before - _score(engine.registry.load(version), self._world.clean)
+            loss = before - _score(engine.registry.load(version), clean)
             return Outcome(*about, promoted, reason, before, loss, *sizes, judged_ms)
         finally:
             engine.close()
@@ -276,7 +304,8 @@ class Trial:
         )
         embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
         engine = wired(settings, open_store(settings), embedders)
-        engine.store.tasks.create(TASK, TaskKind.PHOTO, self._labels, open=False)
+        labels = sorted({*self._labels, *(str(label) for label in pictures.labels)})
+        engine.store.tasks.create(TASK, TaskKind.PHOTO, labels, open=False)
         _put(engine, settings, pictures)
         return engine
 
