@@ -9,6 +9,8 @@ ENOUGH = 300
 """Pictures of which none is lost: were one in a hundred, that would happen once in twenty times."""
 DIFFERS = 0.01
 """Share of all that both were asked about on which they may differ."""
+MOST = 0.8
+"""Share of the current version's pictures that they have to agree on: a few prove nothing."""
 NOTED = 0.005
 """Share of the current version's pictures that have to be under another label to speak of it."""
 
@@ -18,13 +20,14 @@ def unharmed(evidence: Evidence, overall: Difference) -> bool:
 
     The interval imagines a loss, so that few pictures do not pass for certainty. Where no
     picture is lost there is none to imagine, if there are enough of them, or if both versions
-    say the same of the new ones too: labels that moved no answer did no harm, whatever they are.
+    say the same of nearly all old ones, and of the new ones too: labels that moved no answer
+    did no harm, whatever they are.
     """
     if overall.lost:
         return False
     fresh = evidence.fresh
     differing = int((fresh.odd[fresh.asked] != fresh.odd_before).sum())
-    asked = len(fresh.asked) == len(fresh)
+    asked = len(fresh.asked) == len(fresh) and overall.n >= MOST * evidence.had
     alike = asked and overall.gained + differing <= DIFFERS * (overall.n + len(fresh.asked))
     return overall.n >= ENOUGH or alike
 

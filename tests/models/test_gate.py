@@ -292,6 +292,10 @@ def test_new_labels_that_nobody_could_be_asked_about_stay_doubted() -> None:
     assert not decide(evidence(alike(100, 10), fresh=unasked, has=200)).promoted
 
 
+def test_a_few_pictures_left_of_many_prove_nothing_although_none_is_lost() -> None:
+    assert not decide(evidence(alike(50, 1), had=414, has=50)).promoted
+
+
 def test_a_doubt_says_what_would_dispel_it() -> None:
     gate = decide(evidence(alike(400, 40, moved=10), has=100, removed=300))
 
