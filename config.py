@@ -7,11 +7,12 @@ import json
 import logging
 import re
 import ssl
+import unicodedata
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -32,6 +34,10 @@ log = logging.getLogger(__name__)
 VERSION = "0.1.0"
 NOT_NAMES = ("admin", "api", "local")
 """What the log calls those who have no key of their own name."""
+UNREADABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
+"""Kinds of characters that control text, break its lines or stand for nothing."""
+TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Kinds of characters that turn text around."""
 HIDDEN = "(hidden)"
 """In an error, in the place of a value that may be a secret or hold one."""
 
@@ -61,6 +67,41 @@ class Shortcuts(StrEnum):
     EQUALISE = "equalise"
 
 
+def _readable(value: str) -> str:
+    if any(
+        unicodedata.category(character) in UNREADABLE
+        or unicodedata.bidirectional(character) in TURNING
+        for character in value
+    ):
+        raise ValueError("allowed: text without characters that control or turn it")
+    return value
+
+
+def _page_url(value: str) -> str:
+    """A page's address. A bad one is never said: it may hold a token."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or "@" in parts.netloc or any(c.isspace() for c in value):
+        raise ValueError("allowed: http:// or https://, a host, no user name or password")
+    return value
+
+
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_readable)
+]
+PageUrl = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=2000),
+    AfterValidator(_readable),
+    AfterValidator(_page_url),
+]
+
+
 class Collect(BaseModel):
     """One source that the nightly run collects from; as `python -m scraper SOURCE` takes it."""
 
@@ -70,16 +111,20 @@ class Collect(BaseModel):
         "civitai", "lexica", "commons-ai", "commons", "openverse", "unsplash", "pexels", "page"
     ]
     count: int = Field(100, ge=1, le=100_000)
-    query: str = ""
-    url: str = ""
-    label: str = ""
-    license: str = ""
-    task: str = DEFAULT_TASK
+    query: Words = ""
+    url: PageUrl = ""
+    label: Annotated[Words, Field(max_length=64)] = ""
+    license: Words = ""
+    task: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] = DEFAULT_TASK
 
     @model_validator(mode="after")
     def _page_says_what_it_is(self) -> Self:
-        if (self.source == "page") != bool(self.url and self.label and self.license):
-            raise ValueError("allowed: url, label and license with the source page, and only there")
+        if self.source == "page" and not (self.url and self.label and self.license):
+            raise ValueError("allowed: the source page with url, label and license")
+        if self.source == "page" and self.query:
+            raise ValueError("allowed: no query with the source page")
+        if self.source != "page" and (self.url or self.license):
+            raise ValueError("allowed: url and license with the source page alone")
         return self
 
 
@@ -260,6 +305,7 @@ class Settings(BaseSettings):
     )
     collect: Annotated[tuple[Collect, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (),
+        max_length=50,
         description="Sources the nightly run collects from: JSON, such as "
         '[{"source":"commons-ai","count":50}].',
     )

@@ -145,6 +145,89 @@ def test_no_setting_raises_anything_else_whatever_it_is_given(
             monkeypatch.delenv(key.upper())
 
 
+PAGE = {"source": "page", "url": "https://site.example/a", "label": "real", "license": "CC0"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"source": "commons-ai", "count": 50},
+        {"source": "openverse", "query": "street", "task": "smile", "label": "ನಗು"},
+        PAGE,
+        {**PAGE, "url": " HTTPS://site.example:8443/a?token=x#top "},
+        {**PAGE, "url": "http://[2001:db8::1]/"},
+        {**PAGE, "url": "https://bücher.example/größe"},
+    ],
+)
+def test_source_to_collect_from_is_taken(entry: dict[str, object]) -> None:
+    assert load_settings(collect=[entry]).collect[0].source == entry["source"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({"source": "flickr"}, "source"),
+        ({"source": "lexica", "count": 0}, "count"),
+        ({"source": "lexica", "query": "a\x00b"}, "query"),
+        ({"source": "lexica", "query": "a\nb"}, "query"),
+        ({"source": "lexica", "query": "a\u202eb"}, "query"),
+        ({"source": "lexica", "query": "a" * 201}, "query"),
+        ({"source": "lexica", "label": "a\tb"}, "label"),
+        ({"source": "lexica", "label": "a" * 65}, "label"),
+        ({"source": "lexica", "task": "No Such"}, "task"),
+        ({"source": "lexica", "task": ""}, "task"),
+        ({"source": "lexica", "nonsense": 1}, "nonsense"),
+        ({**PAGE, "license": "CC\x1b0"}, "license"),
+        ({**PAGE, "license": "C" * 201}, "license"),
+        ({**PAGE, "url": "site.example/a"}, "url"),
+        ({**PAGE, "url": "ftp://site.example/a"}, "url"),
+        ({**PAGE, "url": "file:///etc/passwd"}, "url"),
+        ({**PAGE, "url": "javascript:alert(1)"}, "url"),
+        ({**PAGE, "url": "https://"}, "url"),
+        ({**PAGE, "url": "https:///a"}, "url"),
+        ({**PAGE, "url": "https://[::1/a"}, "url"),
+        ({**PAGE, "url": "https://site.example:99999/"}, "url"),
+        ({**PAGE, "url": "https://me:key@site.example/"}, "url"),
+        ({**PAGE, "url": "https://me@site.example/"}, "url"),
+        ({**PAGE, "url": "https://site.example/a\r\nX: y"}, "url"),
+        ({**PAGE, "url": "https://site.example/a b"}, "url"),
+        ({**PAGE, "url": "https://site.example/" + "a" * 2000}, "url"),
+    ],
+)
+def test_source_to_collect_from_is_checked_field_by_field(
+    entry: dict[str, object], field: str
+) -> None:
+    with pytest.raises(ConfigError, match=rf"^COLLECT\[0\]\.{field}="):
+        load_settings(collect=[entry])
+    with pytest.raises(Unacceptable) as caught:
+        with_overrides(load_settings(), {"collect": [entry]})
+    assert caught.value.detail["field"] == f"collect.0.{field}"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"source": "page"},
+        {**PAGE, "license": ""},
+        {**PAGE, "label": "  "},
+        {**PAGE, "query": "cats"},
+        {"source": "lexica", "url": "https://site.example/?token=hunter2"},
+        {"source": "lexica", "license": "CC0"},
+    ],
+)
+def test_page_is_described_whole_and_nothing_else_is(entry: dict[str, object]) -> None:
+    with pytest.raises(Unacceptable) as caught:
+        with_overrides(load_settings(), {"collect": [{"source": "lexica"}, entry]})
+    assert caught.value.detail["field"] == "collect.1"
+    assert "hunter2" not in str(caught.value.detail)
+
+
+def test_nobody_collects_from_more_than_fifty() -> None:
+    assert len(load_settings(collect=[{"source": "lexica"}] * 50).collect) == 50
+    with pytest.raises(ConfigError, match="at most 50"):
+        load_settings(collect=[{"source": "lexica"}] * 51)
+
+
 @pytest.mark.parametrize("other", ["API_KEY", "ADMIN_KEY"])
 def test_key_of_a_person_opens_nothing_else(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
     monkeypatch.setenv("FEEDBACK_KEYS", "alice=hunter2")

@@ -7,7 +7,7 @@ import time
 
 from flask import Flask, Response
 
-from config import RUNTIME_SETTINGS, with_overrides
+from config import RUNTIME_SETTINGS, Settings, with_overrides
 from domain import ExposrError, Unacceptable
 from engine import Engine, live_settings
 from web.answers import answer
@@ -35,9 +35,20 @@ def change_config() -> Response:
     if not isinstance(changes, dict) or not changes:
         raise Unacceptable("body", changes, f"an object of {', '.join(RUNTIME_SETTINGS)}")
     engine = current_engine()
-    settled = config_document(with_overrides(current_settings(), changes))
+    after = with_overrides(current_settings(), changes)
+    if "collect" in changes:
+        _check_tasks(engine, after)
+    settled = config_document(after)
     engine.store.overrides.write({key: settled[key] for key in changes})
     return answer(settled)
+
+
+def _check_tasks(engine: Engine, settings: Settings) -> None:
+    names = [task.name for task in engine.store.tasks.all()]
+    for place, each in enumerate(settings.collect):
+        if each.task not in names:
+            field = f"collect.{place}.task"
+            raise Unacceptable(field, each.task, f"a task there is: {', '.join(names)}")
 
 
 def follow_log_level(app: Flask, engine: Engine) -> None:

@@ -74,6 +74,8 @@ def test_runtime_settings_carry_the_limits_of_the_settings(document: dict[str, A
     asked = document["components"]["schemas"]["ConfigChange"]
     assert asked["properties"]["max_false_accusation"]["maximum"] == 0.5
     assert asked["properties"]["min_images_per_class"]["minimum"] == 5
+    assert asked["properties"]["collect"]["maxItems"] == 50
+    assert asked["properties"]["collect"]["type"] == "array"
     assert "required" not in asked
 
 
