@@ -13,7 +13,9 @@ from engine import Engine, live_settings
 from web.answers import answer
 from web.bodies import read_json
 from web.context import current_engine, current_settings
+from web.guard import Level, may
 from web.payloads.service import config_document
+from web.withheld import bare_address
 
 LOOK_AGAIN = 1.0
 """Seconds between looks at what another process may have changed."""
@@ -22,14 +24,21 @@ log = logging.getLogger(__name__)
 
 
 def show_config() -> Response:
-    """The settings that may change while the service runs."""
-    return answer(config_document(current_settings()))
+    """The settings that may change while the service runs.
+
+    Addresses in `collect` are whole for the admin alone; others see them without their queries.
+    """
+    shown = config_document(current_settings())
+    if not may(current_engine().settings, Level.ADMIN):
+        shown["collect"] = [{**one, "url": bare_address(one["url"])} for one in shown["collect"]]
+    return answer(shown)
 
 
 def change_config() -> Response:
     """Change some of these settings.
 
-    They are checked as at start, kept over restarts and applied in every process.
+    They are checked as at start, kept over restarts and applied in every process, of which a
+    retrain that runs keeps what it began with.
     """
     changes = read_json()
     if not isinstance(changes, dict) or not changes:

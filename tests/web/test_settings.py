@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from flask.testing import FlaskClient
 from config import RUNTIME_SETTINGS, Settings, load_settings
 from domain import TaskKind
 from engine import Engine, open_engine
-from tests.web.service import bearer, client_of, error_of, reopened
+from tests.web.service import PUBLIC, bearer, client_of, error_of, reopened
 from web import settings as web_settings
 from web.payloads.service import ConfigBody
 
@@ -170,3 +171,25 @@ def test_source_of_a_task_there_is_is_taken(engine: Engine, client: FlaskClient)
     assert "authenticity" in refused["detail"]["allowed"]
     engine.store.tasks.create("smile", TaskKind.PHOTO, open=True)
     assert client.post("/config", json=asked).status_code == 200
+
+
+def test_addresses_are_whole_for_the_admin_alone(settings: Settings) -> None:
+    engine = reopened(
+        settings,
+        **PUBLIC,
+        api_key="reader",
+        public_classify=True,
+        feedback_keys=(("alice", "alice-key"),),
+    )
+    try:
+        client, admin = client_of(engine), bearer("admin-key")
+        asked = {"collect": [{**PAGE, "url": LONG}]}
+        told = client.post("/config", json=asked, headers=admin)
+        assert told.get_json()["collect"][0]["url"] == LONG
+        assert client.get("/config", headers=admin).get_json()["collect"][0]["url"] == LONG
+        for headers in ({}, bearer("reader"), bearer("alice-key"), bearer("wrong")):
+            shown = client.get("/config", headers=headers)
+            assert shown.get_json()["collect"][0]["url"] == "https://site.example/a"
+            assert "hunter2" not in json.dumps(shown.get_json())
+    finally:
+        engine.close()
