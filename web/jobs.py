@@ -26,8 +26,8 @@ from web.payloads.jobs import (
 from web.queries import asked_count
 from web.tasks import known_task
 
-SILENCE = timedelta(minutes=2)
-"""A scheduler that has not shown itself for so long is taken for gone."""
+SILENCE = timedelta(seconds=35)
+"""A scheduler that has not shown itself for so long is taken for gone; it does every 10 s."""
 NO_SCHEDULER = "No scheduler is running, so jobs and nights wait: start `python scheduler.py`."
 LISTED = 20
 MOST_LISTED = 500
@@ -56,8 +56,11 @@ def retrain(task: str = DEFAULT_TASK) -> Response:
 
 
 def living_clocks(engine: Engine, now: datetime) -> list[Clock]:
-    """The scheduler processes that showed themselves lately."""
-    return [one for one in engine.store.clocks.all() if now - one.seen_at < SILENCE]
+    """The scheduler processes that showed themselves lately.
+
+    One whose clock is that far ahead counts as little: it would seem alive long after its end.
+    """
+    return [one for one in engine.store.clocks.all() if abs(now - one.seen_at) < SILENCE]
 
 
 def show_job(job_id: str) -> Response:

@@ -17,6 +17,7 @@ from nightly.foreman import now_utc
 from retrain import look_over, retrain
 from tests.test_retrain import TASK, bring
 from tests.web.service import PUBLIC, bearer, client_of, error_of, jpeg, promoted, reopened
+from web.jobs import living_clocks
 
 UNDER = f"/tasks/{TASK}"
 
@@ -124,6 +125,20 @@ def test_without_a_scheduler_it_says_that_the_job_waits(
     assert health["scheduler"]["running"] == 1
     assert datetime.fromisoformat(health["scheduler"]["next_run"]) == due
     assert not any("No scheduler" in note for note in health["notes"])
+
+
+@pytest.mark.parametrize(
+    ("ago", "running"), [(11, 1), (34, 1), (36, 0), (119, 0), (-5, 1), (-36, 0), (-86_400, 0)]
+)
+def test_a_scheduler_is_there_as_long_as_it_shows_itself(
+    engine: Engine, client: FlaskClient, ago: int, running: int
+) -> None:
+    now = datetime.now(UTC)
+    seen = now - timedelta(seconds=ago)
+    engine.store.clocks.seen(Clock("c", "host", 1, seen, seen, now + timedelta(hours=3)))
+    assert len(living_clocks(engine, now)) == running
+    far = ago not in (34, 36)  # these would depend on how long the request takes
+    assert not far or client.get("/health").get_json()["scheduler"]["running"] == running
 
 
 def test_a_job_is_cancelled_once(client: FlaskClient) -> None:
