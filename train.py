@@ -83,7 +83,15 @@ from functools import partial
 from typing import Any
 
 from config import Settings, Shortcuts
-from domain import ExposrError, ModelVersion, NotEnoughData, Run, Task, Unavailable
+from domain import (
+    Conflict,
+    ExposrError,
+    ModelVersion,
+    NotEnoughData,
+    Run,
+    Task,
+    Unavailable,
+)
 from engine import Engine, live_settings, open_engine
 from history import (
     described,
@@ -115,6 +123,8 @@ MOST_POINTS = 100
 """Versions on a learning curve, the latest."""
 DEMO_MINIMUM = 10
 """Pictures a label the demonstration needs, whatever the user's own pictures must come to."""
+MOST_JUDGED = 5
+"""How often a candidate is judged whose rival changes meanwhile."""
 RECIPE = 1
 """Moves when the same pictures would be trained on in another way."""
 REPORT_SECONDS = 2.0
@@ -170,13 +180,11 @@ def train(
         Too few pictures of a label; names every count and what is needed.
     """
     started_at = datetime.now(UTC)
+    settings = live_settings(engine)
+    if time_budget is not None:
+        settings = settings.model_copy(update={"training_time_budget": time_budget})
     version = candidate(
-        engine,
-        task_name,
-        classifier=classifier,
-        time_budget=time_budget,
-        demo=demo,
-        progress=progress,
+        engine, task_name, classifier=classifier, demo=demo, progress=progress, settings=settings
     )
     gate = judge(engine, version)
     return settle(engine, version, gate, why=why, started_at=started_at)
@@ -187,31 +195,33 @@ def candidate(
     task_name: str,
     *,
     classifier: str | None = None,
-    time_budget: float | None = None,
     demo: bool = False,
     progress: Progress | None = None,
     alarm: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
 ) -> ModelVersion:
     """Search, fit, measure and save a version of a task; it answers nobody yet.
 
     Parameters
     ----------
-    engine, task_name, classifier, time_budget, demo, progress
+    engine, task_name, classifier, demo, progress
         As of `train`.
     alarm
         What a check for shortcuts found, for the card; None: it is made here.
+    settings
+        Those that the caller went by; None: the settings of now.
 
     Raises
     ------
     NotFound
-        No such task.
+        No such task, or it was reset or made anew before this came to its end.
     NotEnoughData
         Too few pictures of a label; names every count and what is needed. Or facts that are
         not content tell the labels apart, and SHORTCUTS says to refuse then.
     """
     started_at, started = datetime.now(UTC), time.monotonic()
-    settings = live_settings(engine)
-    budget = time_budget or settings.training_time_budget
+    settings = settings or live_settings(engine)
+    budget = settings.training_time_budget
     task = engine.store.tasks.get(task_name)
     embedder = engine.embedders[task.kind].id
     needed = DEMO_MINIMUM if demo else settings.min_images_per_class
@@ -259,7 +269,7 @@ def candidate(
         reports=render(card, tested, validated),
         answers=answers,
     )
-    engine.store.versions.add(version)
+    engine.store.versions.add(version, task_id=task.id)
     return version
 
 
@@ -325,7 +335,8 @@ def settle(
 ) -> TrainResult:
     """Promote a candidate or keep it, and write the run into the history: both or neither.
 
-    Doing so again, as after a crash, changes nothing.
+    Doing so again, as after a crash, changes nothing. Where somebody promoted another version or
+    rolled back since the candidate was judged, it is judged anew, by the version current now.
 
     Parameters
     ----------
@@ -343,7 +354,47 @@ def settle(
         The job it was done for.
     detail
         More for the history, beside what the gate measured.
+
+    Raises
+    ------
+    NotFound
+        The task was deleted, reset or made anew since the candidate was made.
+    Conflict
+        The current version moved each time that the candidate was judged.
     """
+    versions = engine.store.versions
+    for judged in range(1, MOST_JUDGED + 1):
+        run = _run_of(version, gate, why, started_at, job_id, detail)
+        try:
+            fresh = versions.settle(
+                version.task,
+                version.id,
+                run,
+                promote=gate.promoted,
+                why=gate.reason,
+                against=gate.against,
+            )
+            break
+        except Conflict as moved:
+            if judged == MOST_JUDGED:
+                raise
+            log.info("%s; it is judged anew", moved.message)
+            gate = judge(engine, version)
+    if not fresh:
+        run = engine.store.runs.of_version(version.task, version.id) or run
+    _report_decision(engine, version, run)
+    return TrainResult(version, run.gate == "promoted", run.reason, run)
+
+
+def _run_of(
+    version: ModelVersion,
+    gate: Gate,
+    why: str,
+    started_at: datetime,
+    job_id: str | None,
+    detail: Mapping[str, Any] | None,
+) -> Run:
+    """What the history says of a candidate that was judged."""
     figures = {
         key: {name: part[name] for name in ("n", *(name for name, _ in HEADLINES))}
         for key, part in measured(version.card)
@@ -354,7 +405,7 @@ def settle(
         "shortcuts": _in_short(version.card.get("shortcuts") or {}),
         "changes": version.card.get("changes"),
     }
-    run = Run(
+    return Run(
         id=uuid.uuid4().hex,
         task=version.task,
         why=why,
@@ -368,13 +419,6 @@ def settle(
         job_id=job_id,
         detail={**kept, **(detail or {})},
     )
-    fresh = engine.store.versions.settle(
-        version.task, version.id, run, promote=gate.promoted, why=gate.reason
-    )
-    if not fresh:
-        run = engine.store.runs.of_version(version.task, version.id) or run
-    _report_decision(engine, version, run)
-    return TrainResult(version, run.gate == "promoted", run.reason, run)
 
 
 def _in_short(alarm: Mapping[str, Any]) -> dict[str, Any]:
@@ -426,7 +470,12 @@ def skip(
 
 
 def fingerprint(
-    engine: Engine, task_name: str, *, classifier: str | None = None, demo: bool = False
+    engine: Engine,
+    task_name: str,
+    *,
+    classifier: str | None = None,
+    demo: bool = False,
+    settings: Settings | None = None,
 ) -> str:
     """What `candidate` would be made from and how, as one short text.
 
@@ -437,7 +486,7 @@ def fingerprint(
     NotFound
         No such task.
     """
-    settings = live_settings(engine)
+    settings = settings or live_settings(engine)
     task = engine.store.tasks.get(task_name)
     embedder = engine.embedders[task.kind].id
     digest = read_digest(engine.store, task, embedder, demo=demo)

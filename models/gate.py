@@ -44,16 +44,31 @@ SHRUNK = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What was decided, why in one sentence, and the figures it rests on, JSON-ready."""
+    """What was decided, why in one sentence, and the figures it rests on, JSON-ready.
+
+    `against` is the version that was current then; None where there was none.
+    """
 
     promoted: bool
     reason: str
     figures: Mapping[str, Any] = field(default_factory=dict)
+    against: str | None = None
 
 
 def weigh(store: Store, registry: Registry, learned: Learned, version: ModelVersion) -> Gate:
     """Whether a candidate, saved but not current, takes the place of the current version."""
     current = store.versions.current(version.task)
+    gate = _weighed(store, registry, learned, version, current)
+    return replace(gate, against=current.id if current else None)
+
+
+def _weighed(
+    store: Store,
+    registry: Registry,
+    learned: Learned,
+    version: ModelVersion,
+    current: ModelVersion | None,
+) -> Gate:
     if current is None:
         return Gate(True, "It is the first version of this task.")
     settled = _without_figures(version, current)

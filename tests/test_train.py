@@ -32,6 +32,7 @@ from engine import Engine, wired
 from models.lesson import read_lesson
 from models.registry import ANSWERS, MODEL
 from models.support import read_support
+from promotion import promote
 from storage import Store, open_store
 from tests.models.made import clusters
 from train import TrainResult, candidate, fingerprint, judge, settle, skip, train
@@ -48,6 +49,14 @@ def engine(settings: Settings, store: Store) -> Iterator[Engine]:
     store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
     embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
     yield wired(settings, store, embedders)
+
+
+@pytest.fixture
+def any_engine(any_settings: Settings, any_store: Store) -> Engine:
+    """The same, once on each database."""
+    any_store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
+    embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
+    return wired(any_settings, any_store, embedders)
 
 
 @pytest.fixture
@@ -442,6 +451,86 @@ def test_settling_again_after_a_crash_changes_nothing(engine: Engine) -> None:
     assert len(engine.store.runs.all(TASK)) == 1
     assert len(engine.store.versions.promotions(TASK)) == 1
     assert judge(engine, version).promoted
+
+
+def current_id(engine: Engine) -> str | None:
+    current = engine.store.versions.current(TASK)
+    return current.id if current else None
+
+
+def test_a_task_that_is_reset_while_it_is_trained_gets_no_model_of_its_old_pictures(
+    any_engine: Engine,
+) -> None:
+    teach(any_engine.store)
+
+    def reset(done: int, total: int, name: str) -> None:
+        if done == 0:
+            any_engine.store.tasks.reset(TASK)
+
+    with pytest.raises(NotFound, match="reset or made anew"):
+        quickly(any_engine, progress=reset)
+
+    assert any_engine.store.versions.all(TASK) == []
+    assert any_engine.store.runs.all(TASK) == []
+
+
+def test_a_candidate_of_a_task_that_was_made_anew_before_it_was_settled_is_not_promoted(
+    any_engine: Engine,
+) -> None:
+    store = any_engine.store
+    teach(store)
+    version = candidate(any_engine, TASK, classifier="logistic_regression")
+    gate = judge(any_engine, version)
+    store.tasks.delete(TASK)
+    store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
+
+    with pytest.raises(NotFound):
+        settle(any_engine, version, gate, why="night", started_at=datetime.now(UTC))
+
+    assert current_id(any_engine) is None
+
+
+def test_a_version_promoted_while_a_candidate_was_judged_is_what_it_has_to_equal(
+    any_engine: Engine,
+) -> None:
+    store = any_engine.store
+    teach(store, 100)
+    good = quickly(any_engine)
+    for copy in range(2):
+        _add_with_wrong_labels(store, f"copy {copy}")
+    bad = quickly(any_engine)
+    promote(any_engine, TASK, bad.version.id, who="ann")
+    as_bad = candidate(any_engine, TASK, classifier="logistic_regression")
+    gate = judge(any_engine, as_bad)
+    assert gate.promoted
+    assert gate.against == bad.version.id
+
+    promote(any_engine, TASK, good.version.id, who="ann")
+    settled = settle(any_engine, as_bad, gate, why="night", started_at=datetime.now(UTC))
+
+    assert not settled.promoted
+    assert "Clearly worse" in settled.reason
+    assert current_id(any_engine) == good.version.id
+    assert [run.gate for run in store.runs.all(TASK)] == ["kept", "kept", "promoted"]
+
+
+def test_a_candidate_that_was_kept_by_a_version_gone_since_gets_its_chance(
+    any_engine: Engine,
+) -> None:
+    store = any_engine.store
+    teach(store, 100)
+    first = candidate(any_engine, TASK, classifier="logistic_regression")
+    for copy in range(2):
+        _add_with_wrong_labels(store, f"copy {copy}")
+    bad = candidate(any_engine, TASK, classifier="logistic_regression")
+    same = candidate(any_engine, TASK, classifier="logistic_regression")
+    promote(any_engine, TASK, first.id, who="ann")
+    gate = judge(any_engine, same)
+    assert not gate.promoted
+
+    promote(any_engine, TASK, bad.id, who="ann")
+
+    assert settle(any_engine, same, gate, why="night", started_at=datetime.now(UTC)).promoted
 
 
 def test_a_run_that_was_skipped_is_in_the_history_with_its_reason(engine: Engine) -> None:
