@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import train as train_module
-from config import Settings
+from config import Settings, Shortcuts
 from domain import (
     EQUALISED,
     FILE_FACTS,
@@ -553,6 +553,17 @@ def test_the_fingerprint_is_that_of_the_run_until_something_is_new(engine: Engin
     assert fingerprint(engine, TASK, classifier="logistic_regression") != known
 
 
+def test_the_fingerprint_is_made_without_reading_a_vector(engine: Engine) -> None:
+    teach(engine.store)
+    name = hashlib.sha256(b"unreadable").hexdigest()
+    sample = NewSample("smile", "web", name, Split.TRAIN)
+    engine.store.samples.add(TASK, PictureFacts(name, 64, 64, "PNG", 100, 0), sample)
+    before = fingerprint(engine, TASK)
+    engine.store.vectors.put(EMBEDDER, [name], np.ones((1, 3), np.float32))  # of another length
+
+    assert fingerprint(engine, TASK) != before
+
+
 def test_there_is_a_fingerprint_of_too_few_pictures(engine: Engine) -> None:
     assert fingerprint(engine, TASK) != ""
 
@@ -683,15 +694,53 @@ def test_vectors_of_pictures_made_alike_are_trained_on_where_the_setting_says_so
     engine: Engine,
 ) -> None:
     teach(engine.store, 60)
-    training = [s.sha256 for s in engine.store.samples.all(TASK) if s.split is Split.TRAIN]
-    _, rows = engine.store.vectors.get(EMBEDDER, training[:-3])
-    engine.store.vectors.put(EMBEDDER + EQUALISED, training[:-3], rows)
+    training = _training(engine.store)
+    make_alike(engine.store, training)
     engine.store.overrides.write({"shortcuts": "equalise"})
 
     card = quickly(engine).version.card
 
-    assert card["shortcuts"]["equalised"] == len(training) - 3
-    assert card["n_samples"]["train"] == len(training)
+    assert card["shortcuts"]["equalised"] == len(training) == card["n_samples"]["train"]
+
+
+def _training(store: Store) -> list[str]:
+    return [one.sha256 for one in store.samples.all(TASK) if one.split is Split.TRAIN]
+
+
+def make_alike(store: Store, names: list[str]) -> None:
+    """Give pictures the vectors that they have when they are made alike in form."""
+    _, rows = store.vectors.get(EMBEDDER, names)
+    store.vectors.put(EMBEDDER + EQUALISED, names, rows)
+
+
+@pytest.mark.parametrize("lacking", [3, None])
+def test_pictures_of_which_some_were_not_made_alike_are_not_trained_on(
+    engine: Engine, lacking: int | None
+) -> None:
+    teach(engine.store, 60)
+    training = _training(engine.store)
+    missing = lacking or len(training)
+    make_alike(engine.store, training[missing:])
+    engine.store.overrides.write({"shortcuts": "equalise"})
+
+    with pytest.raises(NotEnoughData, match=f"{missing} of {len(training)} training") as refused:
+        quickly(engine)
+
+    assert f"python -m embeddings --task {TASK}" in refused.value.message
+    assert engine.store.versions.all(TASK) == []
+
+
+def test_a_candidate_goes_by_the_settings_of_who_checked_for_it(engine: Engine) -> None:
+    teach(engine.store, 60)
+    checked = engine.settings.model_copy(update={"shortcuts": Shortcuts.WARN})
+    engine.store.overrides.write({"shortcuts": "equalise"})
+
+    card = candidate(engine, TASK, classifier="logistic_regression", settings=checked).card
+
+    assert card["shortcuts"]["setting"] == "warn"
+    known = fingerprint(engine, TASK, classifier="logistic_regression", settings=checked)
+    assert card["fingerprint"] == known
+    assert card["fingerprint"] != fingerprint(engine, TASK, classifier="logistic_regression")
 
 
 # --- reports over time ---
