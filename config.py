@@ -537,6 +537,8 @@ def _checked(key: str, value: object) -> object:
     if key not in _RUNTIME_CHECKS:
         shown = HIDDEN if key in SECRET_SETTINGS else value
         raise Unacceptable(key, shown, f"one of {', '.join(RUNTIME_SETTINGS)}")
+    if key in ADDRESS_SETTINGS and isinstance(value, str):
+        raise Unacceptable(key, HIDDEN, "a list; JSON in a text is for the environment")
     try:
         return _RUNTIME_CHECKS[key].validate_python(value)
     except ValidationError as error:

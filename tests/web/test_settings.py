@@ -158,6 +158,13 @@ def test_source_that_will_not_do_is_named_and_its_address_is_not(
     assert client.get("/config").get_json()["collect"] == []
 
 
+@pytest.mark.parametrize("text", ["", "[]", '[{"source": "lexica", "query": "hunter2"}]'])
+def test_sources_are_a_list_and_no_text(client: FlaskClient, text: str) -> None:
+    response = client.post("/config", json={"collect": text})
+    assert (response.status_code, error_of(response)["detail"]["field"]) == (422, "collect")
+    assert b"hunter2" not in response.data
+
+
 def test_sources_are_at_most_fifty(client: FlaskClient) -> None:
     for n, status in ((51, 422), (50, 200)):
         asked = client.post("/config", json={"collect": [{"source": "lexica"}] * n})
