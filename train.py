@@ -82,7 +82,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from config import Settings, Shortcuts
+from config import Encoder, Settings, Shortcuts
 from domain import (
     Conflict,
     ExposrError,
@@ -106,7 +106,7 @@ from models.answers import Answers, gather
 from models.batch import Progress, fit, search
 from models.card import cross_validated, held_out, make_card
 from models.changes import changed_pictures
-from models.gate import Gate, weigh
+from models.gate import Gate
 from models.history import comparison, curve_point, learning_curve
 from models.lesson import read_digest, read_lesson
 from models.registry import new_version_id
@@ -114,6 +114,7 @@ from models.report import render
 from models.shortcuts import check_task
 from models.summary import HEADLINES, measured
 from models.unseen import leave_sources_out
+from models.weighing import Here, weigh
 from terminal import progress_bar
 from wire import describe_error
 
@@ -319,8 +320,19 @@ def _before(
 
 
 def judge(engine: Engine, version: ModelVersion) -> Gate:
-    """Whether a candidate takes the place of the current version."""
-    return weigh(engine.store, engine.registry, engine.learned, version)
+    """Whether a candidate takes the place of the current version.
+
+    Raises
+    ------
+    NotFound
+        The task was deleted, or reset: it has no such version any more.
+    Unavailable
+        The candidate cannot be loaded, or its embedder is not the one in use here.
+    """
+    task = engine.store.tasks.get(version.task)
+    chosen = engine.settings.encoder is not Encoder.AUTO
+    here = Here(engine.embedders[task.kind].id, chosen)
+    return weigh(engine.store, engine.registry, engine.learned, version, here)
 
 
 def settle(

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from domain import ModelVersion, Task
+from domain import EQUALISED, ModelVersion, Task
 from models import Head
 from models.answers import NOTHING, Answers, Names
 from models.examples import Rows, Strings
@@ -95,6 +95,8 @@ class Evidence:
         Pictures that the current version and the candidate were made from.
     lost
         Labels that the current version tells apart and the candidate does not.
+    seen, note
+        What `shared` holds, in words, and what else has to be said of it.
     """
 
     shared: Paired
@@ -105,15 +107,18 @@ class Evidence:
     had: int
     has: int
     lost: tuple[str, ...]
+    seen: str = "pictures that both know"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """A version with its head and what it answered."""
+    """A version with its head, what it answered, and under which name it has its vectors."""
 
     version: ModelVersion
     head: Head
     answers: Answers
+    embedder: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +151,7 @@ class _Namer:
         return np.asarray([self._variants.get(name, name) for name in classes], np.str_)
 
 
-def gather_evidence(
-    store: Store, task: Task, candidate: Side, current: Side, *, embedder: str
-) -> Evidence:
+def gather_evidence(store: Store, task: Task, candidate: Side, current: Side) -> Evidence:
     """Compare what two versions answered.
 
     Parameters
@@ -159,18 +162,13 @@ def gather_evidence(
         Whose versions they are.
     candidate, current
         The two.
-    embedder
-        Under which name the vectors are kept that both heads can be asked with.
     """
-    return _Gathering(store, task, candidate, current, embedder).evidence()
+    return _Gathering(store, task, candidate, current).evidence()
 
 
 class _Gathering:
-    def __init__(
-        self, store: Store, task: Task, candidate: Side, current: Side, embedder: str
-    ) -> None:
+    def __init__(self, store: Store, task: Task, candidate: Side, current: Side) -> None:
         self._store = store
-        self._embedder = embedder
         self._namer = _Namer(task)
         self._said = Said.of(store, task)
         self._candidate, self._current = candidate, current
@@ -249,12 +247,17 @@ class _Gathering:
         if len(rows) > MOST_ASKED:
             rows = np.sort(rows[np.argsort(pictures[rows], kind="stable")[:MOST_ASKED]])
         row_of = {pictures[row].decode(): row for row in rows}
-        found, vectors = self._store.vectors.get(self._embedder, list(row_of))
+        found, vectors = self._store.vectors.get(side.embedder, list(row_of))
         if not found:
             return np.empty(0, np.intp), np.empty(0, np.str_)
         said = side.head.predict_proba(vectors).argmax(axis=1)
         asked = np.asarray([row_of[sha256] for sha256 in found], np.intp)
         return asked, self._namer.names(side.head.classes)[said]
+
+
+def form_of(version: ModelVersion) -> str:
+    """What stands after the embedder's id in the name of the vectors it was trained on."""
+    return EQUALISED if version.card.get("shortcuts", {}).get("equalised") else ""
 
 
 def _among(pictures: Names, some: Iterable[str]) -> NDArray[np.bool_]:

@@ -11,18 +11,14 @@ The numbers below were chosen by simulated retrains, see `benchmarks/gates.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from domain import EQUALISED, ModelVersion, Unavailable
-from models import Head
-from models.evidence import Evidence, Paired, Side, asked_now, gather_evidence
-from models.fallen import Fallen, fallen_back
-from models.learned import Learned
+from models.evidence import Evidence, Paired
+from models.fallen import Fallen
 from models.odd import Odd, odd_labels
 from models.paired import Difference, differences
-from models.registry import Registry
-from storage import Store
 
 CLEARLY = 0.975
 """Share of bootstrap draws that show a loss, from which it is clear."""
@@ -55,90 +51,11 @@ class Gate:
     against: str | None = None
 
 
-def weigh(store: Store, registry: Registry, learned: Learned, version: ModelVersion) -> Gate:
-    """Whether a candidate, saved but not current, takes the place of the current version."""
-    current = store.versions.current(version.task)
-    gate = _weighed(store, registry, learned, version, current)
-    return replace(gate, against=current.id if current else None)
-
-
-def _weighed(
-    store: Store,
-    registry: Registry,
-    learned: Learned,
-    version: ModelVersion,
-    current: ModelVersion | None,
+def decide(
+    evidence: Evidence,
+    fallen: Fallen | None = None,
+    more_doubts: Mapping[str, float] = MappingProxyType({}),
 ) -> Gate:
-    if current is None:
-        return Gate(True, "It is the first version of this task.")
-    settled = _without_figures(version, current)
-    if settled is not None:
-        return settled
-    try:
-        theirs = registry.load(current)
-    except Unavailable as error:
-        return Gate(True, f"The current one cannot answer. {error.message}")
-    ours, answers = registry.load(version), registry.answers(version)
-    if answers is None:
-        return Gate(
-            False, "What it answered when it was made cannot be read, so it stays unjudged."
-        )
-    evidence = _evidence(store, Side(version, ours, answers), current, theirs, registry)
-    task = store.tasks.get(version.task)
-    return decide(evidence, fallen_back(store, learned, task, version, ours))
-
-
-def _evidence(
-    store: Store, candidate: Side, current: ModelVersion, head: Head, registry: Registry
-) -> Evidence:
-    """Both versions' answers; where the current one kept none that help, it is asked now."""
-    task, embedder = store.tasks.get(current.task), current.embedder
-    kept = registry.answers(current)
-    if kept is None:
-        now = asked_now(store, candidate.answers, head, embedder=embedder)
-        return gather_evidence(store, task, candidate, Side(current, head, now), embedder=embedder)
-    side = Side(current, head, kept)
-    evidence = gather_evidence(store, task, candidate, side, embedder=embedder)
-    if _equalised(current) == _equalised(candidate.version) and len(evidence.shared):
-        return evidence
-    # answers out of fold to pictures in other forms are no match: ask both heads about the same
-    form = embedder + EQUALISED if _equalised(candidate.version) else embedder
-    then, now = (
-        asked_now(store, candidate.answers, one, embedder=form) for one in (candidate.head, head)
-    )
-    again = gather_evidence(
-        store,
-        task,
-        replace(candidate, answers=then),
-        replace(side, answers=now),
-        embedder=form,
-    )
-    return replace(evidence, shared=again.shared, unseen=again.unseen)
-
-
-def _equalised(version: ModelVersion) -> bool:
-    """Whether it was trained on pictures made alike in form."""
-    return bool(version.card.get("shortcuts", {}).get("equalised"))
-
-
-def _without_figures(version: ModelVersion, current: ModelVersion) -> Gate | None:
-    """What needs no comparison."""
-    if current.id == version.id:
-        return Gate(True, "It answers already.")
-    if version.demo and not current.demo:
-        return Gate(False, "The demonstration never replaces a version trained on your pictures.")
-    if current.demo and not version.demo:
-        return Gate(True, "It replaces the demonstration.")
-    if current.embedder != version.embedder:
-        return Gate(
-            True,
-            f"The current version was trained on vectors of {current.embedder}, "
-            f"this one on those of {version.embedder}, which answers now.",
-        )
-    return None
-
-
-def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
     """The rule by itself: reads nothing but what it is given.
 
     Parameters
@@ -147,15 +64,18 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
         Both versions' answers.
     fallen
         What became of corrected pictures; None where nobody corrected anything.
+    more_doubts
+        Other reasons to doubt the candidate, each with the loss that may still be risked.
     """
+    seen = evidence.seen
     overall, per_label = differences(*_columns(evidence.shared))
     unseen, _ = differences(*_columns(evidence.unseen))
     odd = odd_labels(evidence.fresh, evidence.shared, evidence.has)
-    doubts = dict(_doubts(evidence, odd))
+    doubts = {**dict(_doubts(evidence, odd)), **more_doubts}
     against = [
         *_refused(evidence, fallen),
-        *_clearly_worse(overall, per_label, unseen),
-        *_unproven(overall, doubts),
+        *_clearly_worse(overall, per_label, unseen, seen),
+        *_unproven(overall, doubts, seen),
     ]
     figures = {
         "compared": None if overall is None else overall.as_json(),
@@ -172,9 +92,9 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
         "doubts": list(doubts),
         "against": against,
     }
-    if against:
-        return Gate(False, " ".join(against), figures)
-    return Gate(True, _for(overall, doubts), figures)
+    said = against or [_for(overall, doubts, seen)]
+    reason = " ".join([*said, evidence.note]).strip()
+    return Gate(not against, reason, figures)
 
 
 def _columns(paired: Paired) -> tuple[Any, Any, Any, Any]:
@@ -192,10 +112,13 @@ def _refused(evidence: Evidence, fallen: Fallen | None) -> Iterator[str]:
 
 
 def _clearly_worse(
-    overall: Difference | None, per_label: Mapping[str, Difference], unseen: Difference | None
+    overall: Difference | None,
+    per_label: Mapping[str, Difference],
+    unseen: Difference | None,
+    seen: str,
 ) -> Iterator[str]:
     if overall is not None and overall.worse > CLEARLY and overall.change < -NOTICEABLE:
-        yield f"Clearly worse: {_compared(overall)}."
+        yield f"Clearly worse: {_compared(overall, seen)}."
     certain = 1 - (1 - CLEARLY_LABEL) / max(len(per_label), 1)
     for label, one in per_label.items():
         if one.worse > certain and one.change < -LABEL_MARGIN:
@@ -232,7 +155,7 @@ def _doubts(evidence: Evidence, odd: Odd | None) -> Iterator[tuple[str, float]]:
         )
 
 
-def _unproven(overall: Difference | None, doubts: Mapping[str, float]) -> Iterator[str]:
+def _unproven(overall: Difference | None, doubts: Mapping[str, float], seen: str) -> Iterator[str]:
     """Where there is doubt, the candidate has to show that it loses no more than may be risked."""
     if not doubts:
         return
@@ -240,24 +163,24 @@ def _unproven(overall: Difference | None, doubts: Mapping[str, float]) -> Iterat
     if overall is None:
         yield f"Doubtful, and there is nothing to compare it on: {because}."
     elif overall.low < -min(doubts.values()):
-        yield f"Doubtful, and not shown to be no worse: {because}. {_sentence(overall)}"
+        yield f"Doubtful, and not shown to be no worse: {because}. {_sentence(overall, seen)}"
 
 
-def _for(overall: Difference | None, doubts: Mapping[str, float]) -> str:
+def _for(overall: Difference | None, doubts: Mapping[str, float], seen: str) -> str:
     if overall is None:
         return "No pictures are held out to compare it on."
     shown = f" It had to show that, for {'; '.join(doubts)}." if doubts else ""
-    return f"No worse: {_compared(overall)}.{shown}"
+    return f"No worse: {_compared(overall, seen)}.{shown}"
 
 
-def _sentence(one: Difference) -> str:
-    told = _compared(one)
+def _sentence(one: Difference, seen: str) -> str:
+    told = _compared(one, seen)
     return f"{told[0].upper()}{told[1:]}."
 
 
-def _compared(one: Difference) -> str:
+def _compared(one: Difference, seen: str) -> str:
     return (
-        f"balanced accuracy on the {one.n} pictures that both know is {one.after:.1%}, the current "
+        f"balanced accuracy on the {one.n} {seen} is {one.after:.1%}, the current "
         f"version's {one.before:.1%} ({_range(one)})"
     )
 

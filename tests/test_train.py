@@ -35,11 +35,10 @@ from models.support import read_support
 from promotion import promote
 from storage import Store, open_store
 from tests.models.made import clusters
-from train import TrainResult, candidate, fingerprint, judge, settle, skip, train
+from tests.trained import EMBEDDER, TASK, quickly, teach
+from train import candidate, fingerprint, judge, settle, skip, train
 
 ROOT = Path(__file__).resolve().parent.parent
-TASK, EMBEDDER = "smile", "builtin-photo:2"
-
 DRAWING = Builtin(TaskKind.DRAWING).id
 
 
@@ -63,41 +62,6 @@ def any_engine(any_settings: Settings, any_store: Store) -> Engine:
 def open_task(engine: Engine) -> Engine:
     engine.store.tasks.create("letters", TaskKind.DRAWING, ("a", "b", "x", "y"), open=True)
     return engine
-
-
-def teach(
-    store: Store,
-    per_label: int | tuple[int, int] = 40,
-    *,
-    task: str = TASK,
-    labels: tuple[str, str] = ("no_smile", "smile"),
-    embedder: str = EMBEDDER,
-    name: str = "",
-    demo: bool = False,
-    apart: float = 2.0,
-    with_vectors: bool = True,
-    family: str | None = None,
-) -> None:
-    """Put labelled vectors into the store, as if pictures had been ingested and embedded."""
-    examples = clusters(per_label, labels, apart=apart)
-    facts, new = [], []
-    for row, label in enumerate(examples.labels):
-        sha256 = hashlib.sha256(f"{name}{label}{row}".encode()).hexdigest()
-        of = family or sha256
-        test = int(hashlib.sha256(of.encode()).hexdigest(), 16) % 5 == 0
-        facts.append(PictureFacts(sha256, 64, 64, "PNG", 100, row))
-        new.append(
-            NewSample(
-                str(label), f"web{row % 2}", of, Split.TEST if test else Split.TRAIN, demo=demo
-            )
-        )
-    store.samples.add_many(task, list(zip(facts, new, strict=True)))
-    if with_vectors:
-        store.vectors.put(embedder, [fact.sha256 for fact in facts], examples.vectors)
-
-
-def quickly(engine: Engine, task: str = TASK, **more: object) -> TrainResult:
-    return train(engine, task, classifier="logistic_regression", **more)  # type: ignore[arg-type]
 
 
 def vectors_of(labels: tuple[str, ...]) -> NDArray[np.float32]:

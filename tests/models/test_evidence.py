@@ -37,13 +37,11 @@ def task(store: Store) -> Store:
 
 def side(kept: Answers, classes: Sequence[str] | None = None) -> Side:
     version = ModelVersion("v", TASK, EMBEDDER, "svm", "", False, datetime.now(UTC), {})
-    return Side(version, Constant(classes or kept.classes), kept)
+    return Side(version, Constant(classes or kept.classes), kept, EMBEDDER)
 
 
 def gathered(store: Store, candidate: Answers, current: Answers) -> Evidence:
-    return gather_evidence(
-        store, store.tasks.get(TASK), side(candidate), side(current), embedder=EMBEDDER
-    )
+    return gather_evidence(store, store.tasks.get(TASK), side(candidate), side(current))
 
 
 def correct(store: Store, name: str, label: str, *, trusted: bool) -> None:
