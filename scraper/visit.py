@@ -12,20 +12,14 @@ from scraper import ledger
 from scraper.intake import Intake
 from scraper.manners import Stopped, Visitor
 from scraper.sources import Listed, Source
+from scraper.sources.listing import FOR_GOOD
 
 log = logging.getLogger(__name__)
 
 REFUSALS = {
+    **dict.fromkeys(FOR_GOOD, ledger.REFUSED_OTHER),
     "robots": ledger.REFUSED_ROBOTS,
     "noai": ledger.REFUSED_NOAI,
-    # what no second try changes
-    "url": ledger.REFUSED_OTHER,
-    "scheme": ledger.REFUSED_OTHER,
-    "credentials": ledger.REFUSED_OTHER,
-    "port": ledger.REFUSED_OTHER,
-    "address": ledger.REFUSED_OTHER,
-    "redirects": ledger.REFUSED_OTHER,
-    "too_large": ledger.REFUSED_OTHER,
 }
 """What becomes of a picture that is not fetched, by the word for the reason; else it failed."""
 GONE = frozenset(

@@ -9,9 +9,18 @@ from typing import Any, ClassVar
 from bs4 import BeautifulSoup
 
 from config import Settings
-from domain import Unavailable
 from scraper.manners import Visitor
-from scraper.sources.listing import LONGEST, JsonApi, Listed, Page, link, number, page_of, text
+from scraper.sources.listing import (
+    LONGEST,
+    Declined,
+    JsonApi,
+    Listed,
+    Page,
+    link,
+    number,
+    page_of,
+    text,
+)
 
 FREE = re.compile(
     r"(cc0|public domain|pd\b|cc by(-sa)? [1-4]\.\d\b|gfdl|fal\b)"
@@ -63,7 +72,7 @@ class WikimediaCommons(JsonApi):
             asked = self._asked(query, str(this["category"])) | (this["continue"] or {})
             found = self.ask(visitor, settings, "/w/api.php", asked)
             if "error" in found:
-                raise Unavailable(f"{self.name} answered: {text(found, 'error', 'info')}")
+                raise Declined(f"{self.name} answered: {text(found, 'error', 'info')}")
             state["waiting"] = others
             listed = self._read_page(found, settings, state, going_on=bool(this["continue"]))
             onward = found.get("continue")
@@ -116,7 +125,7 @@ class WikimediaCommons(JsonApi):
         if query is None and found.get("batchcomplete"):  # an empty category
             return []
         if not isinstance(query, dict):
-            raise Unavailable(f"{self.name} answered without the object 'query' its API has.")
+            raise Declined(f"{self.name} answered without the object 'query' its API has.")
         listed: list[Listed | None] = []
         in_parts = going_on or "continue" in found
         for entry in self.entries(query, "pages"):

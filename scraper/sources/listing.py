@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from config import Settings
-from domain import FetchRefused, Unacceptable, Unavailable
+from domain import ExposrError, FetchRefused, Unacceptable, Unavailable
 from scraper.fetch import Answer
 from scraper.manners import Visitor
 
@@ -20,6 +20,10 @@ ASKED_AGAIN = 2
 """Times an API is asked once more when its answer is no JSON: some break off, or send HTML."""
 LONGEST = 500
 """Characters of a name or title that are kept."""
+FOR_GOOD = frozenset(
+    {"robots", "noai", "url", "scheme", "credentials", "port", "address", "redirects", "too_large"}
+)
+"""Why an address is not fetched, where a second try changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +171,13 @@ class JsonApi:
                 max_bytes=API_BYTES,
             )
         except FetchRefused as refused:
+            cannot = Declined if declined(refused) else Unavailable
             if refused.detail.get("status") in (401, 403) and self.key:
-                raise Unavailable(
+                raise cannot(
                     f"{self.name}: {refused.message} The key in {self.key.upper()} is not "
                     "accepted, or has no requests left for now."
                 ) from refused
-            raise Unavailable(f"{self.name}: {refused.message}") from refused
+            raise cannot(f"{self.name}: {refused.message}") from refused
 
     @staticmethod
     def _read(answer: Answer) -> Any:
@@ -191,8 +196,20 @@ class JsonApi:
         """
         listed = found.get(name)
         if not isinstance(listed, list):
-            raise Unavailable(f"{self.name} answered without the list {name!r} its API has.")
+            raise Declined(f"{self.name} answered without the list {name!r} its API has.")
         return listed
+
+
+class Declined(Unavailable):
+    """A source answered, but not with what was asked for: another question may do."""
+
+
+def declined(error: ExposrError) -> bool:
+    """Whether what was asked for is at fault, not that it was asked just now."""
+    if isinstance(error, FetchRefused):
+        status = error.detail.get("status", 0)
+        return error.reason in FOR_GOOD or 400 <= status < 500
+    return isinstance(error, Declined)
 
 
 def page_of(listed: list[Listed | None], cursor: Mapping[str, Any] | None) -> Page:
