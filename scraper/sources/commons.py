@@ -20,6 +20,7 @@ from scraper.sources.listing import (
     number,
     page_of,
     text,
+    token,
 )
 
 FREE = re.compile(
@@ -66,7 +67,7 @@ class WikimediaCommons(JsonApi):
         Of several categories a page is taken from each in turn: some hold a few files, some
         hundreds of thousands.
         """
-        state = dict(cursor) if cursor else self._start(query)
+        state = _valid(cursor) or self._start(query)
         while state["waiting"]:
             this, *others = state["waiting"]
             asked = self._asked(query, str(this["category"])) | (this["continue"] or {})
@@ -75,8 +76,7 @@ class WikimediaCommons(JsonApi):
                 raise Declined(f"{self.name} answered: {text(found, 'error', 'info')}")
             state["waiting"] = others
             listed = self._read_page(found, settings, state, going_on=bool(this["continue"]))
-            onward = found.get("continue")
-            if isinstance(onward, dict):
+            if onward := _onward(found):
                 state["waiting"] = [*state["waiting"], {**this, "continue": onward}]
             yield page_of(listed, dict(state) if state["waiting"] else None)
 
@@ -200,6 +200,29 @@ class CommonsAi(WikimediaCommons):
     categories = ("Category:AI-generated images",)
     search_filter = 'deepcategory:"AI-generated images"'
     subcategories = True
+
+
+def _onward(found: Any) -> dict[str, str]:
+    """What an answer wants to be asked to go on; nothing at the end, or if that cannot be sent."""
+    said = found.get("continue") if isinstance(found, dict) else None
+    if not isinstance(said, dict):
+        return {}
+    onward = {token(name): token(value) for name, value in said.items()}
+    whole = all(onward) and all(onward[name] or said[name] == "" for name in onward)
+    return onward if whole else {}
+
+
+def _valid(cursor: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A cursor that was kept, if it is of the shape that this version keeps."""
+    waiting, known = (cursor or {}).get("waiting"), (cursor or {}).get("known")
+    if not isinstance(waiting, list) or not isinstance(known, list) or not waiting:
+        return None
+    for each in waiting:
+        if not isinstance(each, dict) or not isinstance(each.get("category"), str):
+            return None
+        if "continue" not in each or (each["continue"] is not None and not _onward(each)):
+            return None
+    return {"waiting": waiting, "known": known} if all(isinstance(k, str) for k in known) else None
 
 
 def _words(said: Any, name: str) -> str:

@@ -15,7 +15,15 @@ from domain import FetchRefused
 from scraper.fetch import Answer
 from scraper.folders import PICTURE_SUFFIXES
 from scraper.manners import Visitor
-from scraper.sources.listing import UNLESS_CHANGED, Listed, Page, is_web, unacceptable_query
+from scraper.sources.listing import (
+    UNLESS_CHANGED,
+    Listed,
+    Page,
+    is_fetchable,
+    link,
+    token,
+    unacceptable_query,
+)
 
 PAGE_BYTES = 8_000_000
 LAZY = ("data-full", "data-original", "data-src", "data-lazy-src", "data-lazy", "data-image")
@@ -58,15 +66,17 @@ class Gallery:
 
     def check_query(self, query: str) -> None:
         """What is asked for is the page's address."""
-        if not is_web(query):
-            raise unacceptable_query(self.name, query, "the address of a page, http or https")
+        if not is_fetchable(query):
+            allowed = "the address of a page, http or https, without a name and password"
+            raise unacceptable_query(self.name, _without_password(query), allowed)
 
     def pages(
         self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
     ) -> Iterator[Page]:
         """The page at the address `query`, then what it links to as next on the same host."""
-        url = str((cursor or {}).get("url") or query)
-        before = dict((cursor or {}).get(UNLESS_CHANGED) or {})
+        url = link(cursor, "url") or query
+        said = (cursor or {}).get(UNLESS_CHANGED)
+        before = dict(said) if isinstance(said, dict) else {}
         visited: set[str] = set()
         while url and url not in visited:
             visited.add(url)
@@ -75,8 +85,8 @@ class Gallery:
                 per_second=self.per_second,
                 accept="text/html",
                 max_bytes=PAGE_BYTES,
-                etag=before.pop("etag", None),
-                last_modified=before.pop("last_modified", None),
+                etag=token(before.pop("etag", None)) or None,
+                last_modified=token(before.pop("last_modified", None)) or None,
             )
             if answer.status == HTTPStatus.NOT_MODIFIED:
                 return
@@ -99,6 +109,11 @@ class Gallery:
 
     def announce(self, visitor: Visitor, settings: Settings, listed: Listed) -> None:
         """Nobody asks for it."""
+
+
+def _without_password(address: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"//[^/]*@", "//", address)
 
 
 def _unless_changed(query: str, url: str, answer: Answer) -> Mapping[str, Any] | None:
@@ -256,4 +271,4 @@ def _joined(base: str, address: str) -> str:
         url = urljoin(base, address)
     except ValueError:
         return ""
-    return url if is_web(url) else ""
+    return url if is_fetchable(url) else ""

@@ -420,6 +420,31 @@ def test_every_source_says_its_terms_and_its_rule(name: str) -> None:
     assert not source.allows(Listed("k", "https://x.example/y", "", license="", author=""))
 
 
+# --- addresses ---
+
+
+@pytest.mark.parametrize("url", ["http://ann:secret@x.example/a.png", "http://x.example/\ud800"])
+@pytest.mark.parametrize("name", ["civitai", "lexica", "pexels"])
+def test_addresses_with_passwords_or_broken_letters_are_not_listed(
+    site: Site, settings: Settings, name: str, url: str
+) -> None:
+    there: dict[str, Any] = {"url": url, "src": url, "srcSmall": url}
+    if name == "pexels":
+        there = {"src": {"original": url}}
+    site.add(name, 1, facts=there)
+    (page,) = list_pages(settings, name)
+    assert (page.items, page.unusable) == ((), 1)
+
+
+def test_no_password_of_a_gallery_is_kept_or_shown(site: Site, settings: Settings) -> None:
+    with pytest.raises(Unacceptable) as caught:
+        SOURCES["page"].check_query("https://ann:secret@x.example/a")
+    assert "secret" not in caught.value.message
+    assert found('<img src="//ann:secret@x.example/a.png"><img src="/b.png">') == [
+        "https://art.example/b.png"
+    ]
+
+
 # --- galleries ---
 
 HERE = "https://art.example/shows/spring.html"

@@ -18,7 +18,7 @@ from scraper.sources import Listed, Page
 from scraper.sources.lexica import Lexica
 from scraper.walk import Broke, Walk
 from storage import Store
-from tests.scraper.apis import Fault, Site, serving_apis
+from tests.scraper.apis import Fault, Site, picture, serving_apis
 from tests.scraper.test_crawl import NOON, TASK, Desk, Opened, told
 
 
@@ -224,3 +224,14 @@ def test_only_so_many_pages_with_failures_are_kept() -> None:
     again = Place(place.cursor).failed_before()
     assert again == [Again({"page": number}, 1) for number in range(1, MOST_AGAIN + 1)]
     assert Place(place.cursor).began == {"page": 2 * MOST_AGAIN}
+
+
+def test_words_that_no_database_or_address_can_hold_are_dropped(desk: Desk) -> None:
+    (one,) = desk.site.add("civitai", [picture("ai", 5)])
+    item = {"id": "a\ud800\u0007", "url": desk.site.url(one), "username": "x\ud800\u0000y"}
+    for onward in ("\ud800", "c\ud800d"):
+        desk.site.fail("civitai", answer(items=[item], metadata={"nextCursor": onward}))
+        assert desk.collect("civitai").ended is not None
+        json.dumps(desk.cursor("civitai"), ensure_ascii=False).encode()
+    (sample,) = desk.store.samples.all(TASK)
+    assert sample.author == "xy"
