@@ -35,6 +35,11 @@ MOSTLY = 0.9
 """A crawl ends when so many of the last so many were there already."""
 FAILURES = 20
 """A crawl ends when so many in a row failed."""
+IN_VAIN = 100
+"""A crawl ends when so many in a row were asked for and are not wanted."""
+UNWANTED = frozenset(
+    {ledger.CONTRADICTED, ledger.UNREADABLE, ledger.REFUSED_NOAI, ledger.REFUSED_OTHER}
+)
 FRUITLESS = 20
 """A crawl ends when so many pages in a row brought nothing."""
 
@@ -45,6 +50,7 @@ ENOUGH = "as many as were asked for"
 NO_MORE = "the source has no more"
 MOSTLY_KNOWN = "most of what it lists is here already"
 NOTHING_KEPT = f"nothing of {FRUITLESS} pages could be kept"
+NONE_WANTED = f"{IN_VAIN} pictures in a row were refused, unreadable or contradicted"
 FAILING = f"{FAILURES} pictures in a row failed"
 STOPPED = "stopped"
 AS_IT_SHOULD = frozenset({ENOUGH, NO_MORE, MOSTLY_KNOWN})
@@ -112,7 +118,7 @@ class _Run:
         self._plan, self._stop, self._progress, self._now = plan, stop, progress, now
         self._settings, self._store, self._visitor = collection.settings, collection.store, visitor
         self._intake = Intake(collection, plan.task)
-        self._visits = Visits(collection.settings, plan.source, visitor, self._intake)
+        self._visits = Visits(collection.settings, plan.source, visitor, self._intake, plan.label)
         self._names = (plan.task.name, plan.source.name)
         self._threads = collection.settings.crawl_connections + MORE_THREADS
         self._place = Place(self._store.crawls.cursor(*self._names, plan.query))
@@ -120,6 +126,7 @@ class _Run:
         self._met: set[str] = set()
         self._recent: deque[bool] = deque(maxlen=LOOKED_BACK)
         self._failures = 0
+        self._in_vain = 0
         self._in_flight = 0
         self._ready: list[Settled] = []
         self._done: SimpleQueue[Future[Settled | None]] = SimpleQueue()
@@ -176,6 +183,8 @@ class _Run:
             return MOSTLY_KNOWN
         if self._failures >= FAILURES:
             return FAILING
+        if self._in_vain >= IN_VAIN:
+            return NONE_WANTED
         fruitless = max(self._place.fruitless, self._walk.bare)
         return NOTHING_KEPT if fruitless >= FRUITLESS else ""
 
@@ -286,6 +295,10 @@ class _Run:
             self._failures += 1
         elif settled.fetched:
             self._failures = 0
+        if kept or fate == ledger.DUPLICATE:
+            self._in_vain = 0
+        elif fate in UNWANTED and (settled.fetched or settled.reason):  # it took a request
+            self._in_vain += 1
         known = fate in (ledger.DUPLICATE, ledger.NEAR_DUPLICATE, ledger.UNCHANGED)
         if fate != ledger.UNCHANGED or self._tells_of_the_rest(settled.page):
             self._recent.append(known)
