@@ -33,8 +33,9 @@ class Civitai(JsonApi):
     terms = "https://civitai.com/content/tos"
     licence = "none stated (https://civitai.com/content/tos)"
     licence_rule = (
-        "Civitai states no licence for a picture; its terms leave the rights with whoever posted "
-        "it. Recorded as none stated: judge yourself whether you may learn from them."
+        "Civitai states no licence for a picture, and all are taken all the same; its terms leave "
+        "the rights with whoever posted it. Recorded as none stated: judge yourself whether you "
+        "may learn from them."
     )
     address = "https://civitai.com"
     per_second = 1.0

@@ -10,6 +10,7 @@ from bs4 import BeautifulSoup
 
 from config import Settings
 from scraper.manners import Visitor
+from scraper.sources.licences import is_free
 from scraper.sources.listing import (
     LONGEST,
     Declined,
@@ -23,12 +24,6 @@ from scraper.sources.listing import (
     token,
 )
 
-FREE = re.compile(
-    r"(cc0|public domain|pd\b|cc by(-sa)? [1-4]\.\d\b|gfdl|fal\b)"
-    r"(?!.*\b(nc|nd)\b)",
-    re.IGNORECASE,
-)
-"""Licences as Commons abbreviates them; nothing with NC or ND is on Commons, nor is it taken."""
 PICTURES = ("image/jpeg", "image/png", "image/webp")
 GENERATED = re.compile(
     r"AI[- ]generated|Midjourney|Stable[ -]Diffusion|DALL[-·]E|Adobe Firefly|PD-algorithm",
@@ -49,8 +44,8 @@ class WikimediaCommons(JsonApi):
 
     terms = "https://commons.wikimedia.org/wiki/Commons:Reusing_content_outside_Wikimedia"
     licence_rule = (
-        "Public domain, CC0, CC BY, CC BY-SA, GFDL and FAL, as the file's page states; without a "
-        "stated licence it is refused."
+        "Public domain, CC0, CC BY, CC BY-SA, GFDL and FAL, as the file's page states, by name and "
+        "version and with nothing added; without a stated licence it is refused."
     )
     address = "https://commons.wikimedia.org"
     per_second = 1.0  # their etiquette: one request after the other
@@ -178,7 +173,7 @@ class WikimediaCommons(JsonApi):
 
     def allows(self, listed: Listed) -> bool:
         """A licence that Commons counts as free, as it abbreviates it."""
-        return bool(FREE.match(listed.license))
+        return is_free(listed.license)
 
 
 class Commons(WikimediaCommons):

@@ -23,9 +23,9 @@ class Unsplash(JsonApi):
     terms = "https://unsplash.com/api-terms"
     licence = "Unsplash License (https://unsplash.com/license)"
     licence_rule = (
-        "The Unsplash License, which holds for all it gives except Unsplash+ pictures; those are "
-        "refused. Your key stands for their API terms: read there what they say on learning from "
-        "pictures."
+        "The Unsplash License, which holds for all it gives except Unsplash+ pictures, which are "
+        "refused; no picture states one. Your key stands for their API terms: read there what they "
+        "say on learning from pictures."
     )
     address = "https://api.unsplash.com"
     per_second = 1.0

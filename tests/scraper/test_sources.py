@@ -132,7 +132,11 @@ def test_a_licence_the_rule_does_not_take_is_refused(
         "CC BY 4.0",
         "CC BY-SA 3.0",
         "CC BY-SA 3.0 de",
+        "CC BY 2.5 scotland",
+        "cc by-sa 4.0",
+        "CC BY-SA 4.0,3.0,2.5,2.0,1.0",
         "PD-algorithm",
+        "PD-old-70",
         "GFDL",
         "FAL",
     ],
@@ -140,6 +144,41 @@ def test_a_licence_the_rule_does_not_take_is_refused(
 def test_the_free_licences_of_commons_are_taken(site: Site, settings: Settings, words: str) -> None:
     said = {"LicenseShortName": words}
     assert SOURCES["commons"].allows(first(site, settings, "commons", extmetadata=said))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CC BY 4.0 NonCommercial",
+        "CC BY 4.0-NonCommercial",
+        "CC BY 4.0 NC",
+        "CC BY-SA 4.0\u00a0NC",
+        "cc by 4.0 no derivatives",
+        "CC BY 4.0 with additional terms: no AI training",
+        "CC BY NC",
+        "CC BY noncommercial",
+        "CC BY",
+        "CC BY-SA 4.0 (http://creativecommons.org/licenses/by-nc-sa/4.0/)",
+        "CC BY 4.0 (see the page)",
+        "CC0 in part",
+        "Public domain in the US only, non-free elsewhere",
+        "Public domain dedication revoked",
+        "PD Not",
+        "GFDL or none",
+        "Falsified",
+    ],
+)
+def test_words_that_take_back_what_a_licence_gives_are_heard(words: str) -> None:
+    for name in ("commons", "commons-ai", "openverse"):
+        assert not SOURCES[name].allows(Listed("k", "https://x.example/y", "", words, ""))
+
+
+@pytest.mark.parametrize(
+    "words", ["CC BY 4.0", "CC BY-SA 2.0", "CC0 1.0", "Public Domain Mark 1.0"]
+)
+def test_the_licences_that_openverse_is_asked_for_are_taken(words: str) -> None:
+    for stated in (words, f"{words} (https://creativecommons.org/licenses/by/2.0/)"):
+        assert SOURCES["openverse"].allows(Listed("k", "https://x.example/y", "", stated, ""))
 
 
 @pytest.mark.parametrize(
