@@ -153,7 +153,7 @@ def keep_scheduler() -> None:
     """
     program = Path(__file__).resolve().parent / "scheduler.py"
     command = [sys.executable, str(program), "--parent", str(os.getpid())]
-    pause = RESTART_SECONDS
+    pause = RESTART_SECONDS / 2
     while True:
         began = time.monotonic()
         try:

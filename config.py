@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ipaddress
+import json
+import logging
 import re
 import ssl
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +20,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -24,9 +29,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain import DEFAULT_TASK, ExposrError, Unacceptable
 
+log = logging.getLogger(__name__)
+
 VERSION = "0.1.0"
 NOT_NAMES = ("admin", "api", "local")
 """What the log calls those who have no key of their own name."""
+UNREADABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
+"""Kinds of characters that control text, break its lines or stand for nothing."""
+TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Kinds of characters that turn text around."""
+HIDDEN = "(hidden)"
+"""In an error, in the place of a value that may be a secret or hold one."""
 
 
 class Encoder(StrEnum):
@@ -54,6 +67,41 @@ class Shortcuts(StrEnum):
     EQUALISE = "equalise"
 
 
+def _readable(value: str) -> str:
+    if any(
+        unicodedata.category(character) in UNREADABLE
+        or unicodedata.bidirectional(character) in TURNING
+        for character in value
+    ):
+        raise ValueError("allowed: text without characters that control or turn it")
+    return value
+
+
+def _page_url(value: str) -> str:
+    """A page's address. A bad one is never said: it may hold a token."""
+    if not value:
+        return value
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or "@" in parts.netloc or any(c.isspace() for c in value):
+        raise ValueError("allowed: http:// or https://, a host, no user name or password")
+    return value
+
+
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_readable)
+]
+PageUrl = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=2000),
+    AfterValidator(_readable),
+    AfterValidator(_page_url),
+]
+
+
 class Collect(BaseModel):
     """One source that the nightly run collects from; as `python -m scraper SOURCE` takes it."""
 
@@ -63,16 +111,20 @@ class Collect(BaseModel):
         "civitai", "lexica", "commons-ai", "commons", "openverse", "unsplash", "pexels", "page"
     ]
     count: int = Field(100, ge=1, le=100_000)
-    query: str = ""
-    url: str = ""
-    label: str = ""
-    license: str = ""
-    task: str = DEFAULT_TASK
+    query: Words = ""
+    url: PageUrl = ""
+    label: Annotated[Words, Field(max_length=64)] = ""
+    license: Words = ""
+    task: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,64}$")] = DEFAULT_TASK
 
     @model_validator(mode="after")
     def _page_says_what_it_is(self) -> Self:
-        if (self.source == "page") != bool(self.url and self.label and self.license):
-            raise ValueError("allowed: url, label and license with the source page, and only there")
+        if self.source == "page" and not (self.url and self.label and self.license):
+            raise ValueError("allowed: the source page with url, label and license")
+        if self.source == "page" and self.query:
+            raise ValueError("allowed: no query with the source page")
+        if self.source != "page" and (self.url or self.license):
+            raise ValueError("allowed: url and license with the source page alone")
         return self
 
 
@@ -151,6 +203,15 @@ def _certificates(value: Path) -> Path:
     except OSError:
         raise ValueError("allowed: a file of certificates in PEM") from None
     return value
+
+
+def _from_json(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("allowed: JSON; docs/settings.md has an example") from None
 
 
 CommaList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_commas)]
@@ -242,8 +303,9 @@ class Settings(BaseSettings):
         le=3600,
         description="Seconds without a sign of life after which a job is taken over.",
     )
-    collect: tuple[Collect, ...] = Field(
+    collect: Annotated[tuple[Collect, ...], NoDecode, BeforeValidator(_from_json)] = Field(
         (),
+        max_length=50,
         description="Sources the nightly run collects from: JSON, such as "
         '[{"source":"commons-ai","count":50}].',
     )
@@ -321,7 +383,7 @@ class Settings(BaseSettings):
     crawl_connections: int = Field(
         4, ge=1, le=64, description="Requests at once to one host while collecting."
     )
-    source_addresses: dict[str, str] = Field(
+    source_addresses: Annotated[dict[str, str], NoDecode, BeforeValidator(_from_json)] = Field(
         {},
         description="Where a source's API is reached, if not at its own address: "
         'JSON, such as {"openverse":"https://mirror.example"}.',
@@ -414,37 +476,85 @@ SECRET_SETTINGS = frozenset(
 )
 
 
+ADDRESS_SETTINGS = frozenset({"collect", "source_addresses"})
+"""Settings with addresses inside, which may hold a token or a password."""
+PLAIN_FIELDS = frozenset(Collect.model_fields) - {"url"}
+"""What an error may say of a source to collect from."""
+
+
 def load_settings(**values: Any) -> Settings:
     """Read and check the settings; keyword arguments win over the environment.
 
     Raises
     ------
     ConfigError
-        Naming each bad key, its value and what is allowed.
+        Naming each bad key, its value unless it may be secret, and what is allowed.
     """
     try:
         return Settings(**values)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(error))) from None
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f".env cannot be read: {type(error).__name__}") from None
 
 
 def with_overrides(settings: Settings, overrides: Mapping[str, object]) -> Settings:
     """Apply runtime changes to the settings, checked as at start.
 
+    Neither the environment nor `.env` is read again.
+
     Raises
     ------
     Unacceptable
-        Naming the first bad field, its value and what is allowed.
+        Naming the first bad field, its value unless it may be secret, and what is allowed.
     """
-    for key, value in overrides.items():
-        if key not in RUNTIME_SETTINGS:
-            raise Unacceptable(key, value, f"one of {', '.join(RUNTIME_SETTINGS)}")
+    changes = {key: _checked(key, value) for key, value in overrides.items()}
+    return settings.model_copy(update=changes) if changes else settings
+
+
+def with_kept_overrides(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+    """As `with_overrides`, of changes made long ago: what no longer will do is left out.
+
+    Whoever asks now did not make them, and what stays is what the service was started with.
+    """
     try:
-        return Settings.model_validate({**settings.model_dump(), **overrides})
+        return with_overrides(settings, overrides)
+    except Unacceptable:
+        usable = {key: value for key, value in overrides.items() if _usable(key, value)}
+        return with_overrides(settings, usable)
+
+
+def _usable(key: str, value: object) -> bool:
+    try:
+        _checked(key, value)
+    except Unacceptable:  # its value is no business of the log's
+        log.warning("%s was changed to what will not do any more, and is left out.", key.upper())
+        return False
+    return True
+
+
+def _checked(key: str, value: object) -> object:
+    if key not in _RUNTIME_CHECKS:
+        shown = HIDDEN if key in SECRET_SETTINGS else value
+        raise Unacceptable(key, shown, f"one of {', '.join(RUNTIME_SETTINGS)}")
+    if key in ADDRESS_SETTINGS and isinstance(value, str):
+        raise Unacceptable(key, HIDDEN, "a list; JSON in a text is for the environment")
+    try:
+        return _RUNTIME_CHECKS[key].validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise Unacceptable(field, first["input"], _allowed(first)) from None
+        first = error.errors(include_url=False, include_context=False)[0]
+        loc = (key, *first["loc"])
+        field = ".".join(str(part) for part in loc)
+        raise Unacceptable(field, _shown(loc, first["input"]), _allowed(first)) from None
+
+
+def _check_of(key: str) -> TypeAdapter[Any]:
+    field = Settings.model_fields[key]
+    kind: Any = Annotated[field.annotation, *field.metadata, Field()]
+    return TypeAdapter(kind)
+
+
+_RUNTIME_CHECKS = {key: _check_of(key) for key in RUNTIME_SETTINGS}
 
 
 def _allowed(error: Mapping[str, Any]) -> str:
@@ -454,13 +564,28 @@ def _allowed(error: Mapping[str, Any]) -> str:
     return message.removeprefix("allowed: ")
 
 
+def _shown(loc: Sequence[object], value: object) -> object:
+    """What an error may say of a value: nothing where it may be a secret, or hold one."""
+    key, *inside = loc
+    if key in SECRET_SETTINGS:
+        return HIDDEN
+    if key not in ADDRESS_SETTINGS:
+        return value
+    plain = key == "collect" and bool(inside) and inside[-1] in PLAIN_FIELDS
+    return value if plain and "//" not in repr(value) else HIDDEN
+
+
 def _explain(error: ValidationError) -> list[str]:
     lines = []
-    for item in error.errors():
-        if not item["loc"]:
+    for item in error.errors(include_url=False, include_context=False):
+        loc = item["loc"]
+        if not loc:  # what was read is the whole of the settings, keys too
             lines.append(_allowed(item))
             continue
-        key = str(item["loc"][0])
-        shown = "(hidden)" if key in SECRET_SETTINGS else item["input"]
-        lines.append(f"{key.upper()}={shown}: allowed: {_allowed(item)}")
+        name = str(loc[0]).upper()
+        if loc[0] in ADDRESS_SETTINGS:
+            name += "".join(
+                f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc[1:]
+            )
+        lines.append(f"{name}={_shown(loc, item['input'])}: allowed: {_allowed(item)}")
     return lines

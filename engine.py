@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from config import Settings, with_overrides
+from config import Settings, with_kept_overrides
 from domain import TaskKind
 from embeddings import Embedder, load_embedders
 from embeddings.likeness import LIKENESS
@@ -65,4 +65,4 @@ def shelf_of(store: Store, embedder: Embedder, kind: TaskKind) -> Shelf:
 
 def live_settings(engine: Engine) -> Settings:
     """The settings with the changes made while running, of whichever process made them."""
-    return with_overrides(engine.settings, engine.store.overrides.read())
+    return with_kept_overrides(engine.settings, engine.store.overrides.read())

@@ -38,7 +38,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from config import Settings, load_settings, with_overrides
+from config import Settings, load_settings, with_kept_overrides
 from domain import CANCELLED, RESCORE, Conflict, DatabaseGone, ExposrError, Job, NotFound, Task
 from engine import Engine, open_engine
 from models import decay
@@ -189,7 +189,7 @@ def main(arguments: argparse.Namespace) -> int:
         print(error.message, file=sys.stderr)
         return GONE_ON_WITH
     try:
-        live = with_overrides(settings, store.overrides.read())
+        live = with_kept_overrides(settings, store.overrides.read())
         start_logging(live)
         take_share(live)
         job = store.jobs.get(arguments.job)

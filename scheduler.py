@@ -72,7 +72,7 @@ from rich.console import Console
 from rich.markup import escape
 
 import webhook
-from config import Settings, load_settings, with_overrides
+from config import Settings, load_settings, with_kept_overrides
 from domain import RETRAIN, Clock, ExposrError, Job, JobStatus
 from nightly import BINDS_NOTHING
 from nightly.foreman import Foreman, now_utc
@@ -224,7 +224,7 @@ class Scheduler:
             self._store.clocks.forget(now - FORGET)
 
     def _live(self) -> Settings:
-        return with_overrides(self._settings, self._store.overrides.read())
+        return with_kept_overrides(self._settings, self._store.overrides.read())
 
 
 def _cron(schedule: Schedule) -> CronTrigger:

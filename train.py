@@ -71,7 +71,6 @@ if __name__ == "__main__":
     ARGUMENTS = parse_arguments()
 
 # ruff: noqa: E402
-import hashlib
 import json
 import logging
 import time
@@ -82,8 +81,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from config import Settings, Shortcuts
-from domain import ExposrError, ModelVersion, NotEnoughData, Run, Task, Unavailable
+from config import Encoder, Settings, Shortcuts
+from domain import (
+    Conflict,
+    ExposrError,
+    ModelVersion,
+    NotEnoughData,
+    Run,
+    Task,
+)
 from engine import Engine, live_settings, open_engine
 from history import (
     described,
@@ -93,33 +99,20 @@ from history import (
     print_run,
     version_named,
 )
-from models.afterwards import with_decision
-from models.answers import Answers, gather
-from models.batch import Progress, fit, search
-from models.card import cross_validated, held_out, make_card
-from models.changes import changed_pictures
-from models.gate import Gate, weigh
-from models.history import comparison, curve_point, learning_curve
-from models.lesson import read_digest, read_lesson
-from models.registry import new_version_id
-from models.report import render
+from models.batch import Progress
+from models.gate import Gate
+from models.history import comparison
+from models.making import make, save
+from models.recipe import Recipe
+from models.settled import report_decision, run_of
 from models.shortcuts import check_task
-from models.summary import HEADLINES, measured
-from models.unseen import leave_sources_out
+from models.weighing import Here, weigh
 from terminal import progress_bar
 from wire import describe_error
 
 TOO_FEW = 3
-PAGE = "report.html"
-MOST_POINTS = 100
-"""Versions on a learning curve, the latest."""
-DEMO_MINIMUM = 10
-"""Pictures a label the demonstration needs, whatever the user's own pictures must come to."""
-RECIPE = 1
-"""Moves when the same pictures would be trained on in another way."""
-REPORT_SECONDS = 2.0
-"""Kept back from the time budget for plots and saving."""
-
+MOST_JUDGED = 5
+"""How often a candidate is judged whose rival changes meanwhile."""
 log = logging.getLogger("train")
 
 
@@ -170,13 +163,11 @@ def train(
         Too few pictures of a label; names every count and what is needed.
     """
     started_at = datetime.now(UTC)
+    settings = live_settings(engine)
+    if time_budget is not None:
+        settings = settings.model_copy(update={"training_time_budget": time_budget})
     version = candidate(
-        engine,
-        task_name,
-        classifier=classifier,
-        time_budget=time_budget,
-        demo=demo,
-        progress=progress,
+        engine, task_name, classifier=classifier, demo=demo, progress=progress, settings=settings
     )
     gate = judge(engine, version)
     return settle(engine, version, gate, why=why, started_at=started_at)
@@ -187,80 +178,50 @@ def candidate(
     task_name: str,
     *,
     classifier: str | None = None,
-    time_budget: float | None = None,
     demo: bool = False,
     progress: Progress | None = None,
     alarm: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
 ) -> ModelVersion:
     """Search, fit, measure and save a version of a task; it answers nobody yet.
 
     Parameters
     ----------
-    engine, task_name, classifier, time_budget, demo, progress
+    engine, task_name, classifier, demo, progress
         As of `train`.
     alarm
         What a check for shortcuts found, for the card; None: it is made here.
+    settings
+        Those that the caller went by; None: the settings of now.
 
     Raises
     ------
     NotFound
-        No such task.
+        No such task, or it was reset or made anew before this came to its end.
     NotEnoughData
         Too few pictures of a label; names every count and what is needed. Or facts that are
         not content tell the labels apart, and SHORTCUTS says to refuse then.
     """
     started_at, started = datetime.now(UTC), time.monotonic()
-    settings = live_settings(engine)
-    budget = time_budget or settings.training_time_budget
+    recipe = _recipe(engine, task_name, classifier, settings, demo=demo)
+    shortcuts = {} if demo else _shortcuts(engine, recipe.task, recipe.settings, alarm)
+    lesson = recipe.read(engine.store)
+    made = make(recipe, lesson, started=started, shortcuts=shortcuts, progress=progress)
+    return save(engine.store, engine.registry, made, started_at)
+
+
+def _recipe(
+    engine: Engine,
+    task_name: str,
+    classifier: str | None,
+    settings: Settings | None,
+    *,
+    demo: bool,
+) -> Recipe:
+    settings = settings or live_settings(engine)
     task = engine.store.tasks.get(task_name)
-    embedder = engine.embedders[task.kind].id
-    needed = DEMO_MINIMUM if demo else settings.min_images_per_class
-    shortcuts = {} if demo else _shortcuts(engine, task, settings, alarm)
-    lesson = read_lesson(
-        engine.store,
-        task,
-        embedder,
-        needed=needed,
-        demo=demo,
-        equalised=not demo and settings.shortcuts is Shortcuts.EQUALISE,
-    )
     family = classifier or settings.classifier_type.value
-    found = search(
-        lesson.train, classifier=family, budget=budget - REPORT_SECONDS, progress=progress
-    )
-    head = fit(found)
-    left = budget - REPORT_SECONDS - (time.monotonic() - started)
-    tested, validated = held_out(head, lesson.test), cross_validated(found)
-    unseen = leave_sources_out(found, seconds=left)
-    card = make_card(
-        task,
-        embedder,
-        found,
-        tested=tested,
-        validated=validated,
-        unseen=unseen.figures,
-        max_false_accusation=settings.max_false_accusation,
-    )
-    card["n_samples"]["without_vectors"] = lesson.without_vectors
-    card["n_samples"]["left_out"] = dict(lesson.left_out)
-    card["search"]["budget"] = budget
-    card["fingerprint"] = _fingerprint(lesson.digest, embedder, family, needed, settings.shortcuts)
-    card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
-    pictures = (lesson.train_pictures, lesson.test_pictures)
-    answers = gather(validated, tested, pictures, (unseen.rows, unseen.said))
-    version_id = new_version_id(started_at)
-    card.update(_before(engine, task, version_id, card, answers, demo=demo))
-    version = engine.registry.save(
-        head,
-        {**card, "support": lesson.support},  # for processes; reports are for people
-        version_id=version_id,
-        created_at=datetime.now(UTC),
-        demo=demo,
-        reports=render(card, tested, validated),
-        answers=answers,
-    )
-    engine.store.versions.add(version)
-    return version
+    return Recipe(task, engine.embedders[task.kind].id, family, demo, settings)
 
 
 def _shortcuts(
@@ -284,33 +245,20 @@ def _shortcuts(
     return {**alarm, "setting": settings.shortcuts.value}
 
 
-def _before(
-    engine: Engine,
-    task: Task,
-    version_id: str,
-    card: Mapping[str, Any],
-    answers: Answers,
-    *,
-    demo: bool,
-) -> dict[str, Any]:
-    """What a card says of what was before: the learning curve, and what changed in the data."""
-    point = curve_point(
-        version_id,
-        datetime.now(UTC).isoformat(),
-        card["n_samples"],
-        {way: dict(part) for way, part in measured(card)},
-        None,
-    )
-    curve = learning_curve(engine.store.runs.all(task.name))[1 - MOST_POINTS :]
-    current = engine.store.versions.current(task.name)
-    kept = engine.registry.answers(current) if current and current.demo == demo else None
-    changes = changed_pictures(answers, kept, current.id) if current and kept else None
-    return {"learning_curve": [*curve, point], "changes": changes}
-
-
 def judge(engine: Engine, version: ModelVersion) -> Gate:
-    """Whether a candidate takes the place of the current version."""
-    return weigh(engine.store, engine.registry, engine.learned, version)
+    """Whether a candidate takes the place of the current version.
+
+    Raises
+    ------
+    NotFound
+        The task was deleted, or reset: it has no such version any more.
+    Unavailable
+        The candidate cannot be loaded, or its embedder is not the one in use here.
+    """
+    task = engine.store.tasks.get(version.task)
+    chosen = engine.settings.encoder is not Encoder.AUTO
+    here = Here(engine.embedders[task.kind].id, chosen)
+    return weigh(engine.store, engine.registry, engine.learned, version, here)
 
 
 def settle(
@@ -325,7 +273,8 @@ def settle(
 ) -> TrainResult:
     """Promote a candidate or keep it, and write the run into the history: both or neither.
 
-    Doing so again, as after a crash, changes nothing.
+    Doing so again, as after a crash, changes nothing. Where somebody promoted another version or
+    rolled back since the candidate was judged, it is judged anew, by the version current now.
 
     Parameters
     ----------
@@ -343,57 +292,36 @@ def settle(
         The job it was done for.
     detail
         More for the history, beside what the gate measured.
+
+    Raises
+    ------
+    NotFound
+        The task was deleted, reset or made anew since the candidate was made.
+    Conflict
+        The current version moved each time that the candidate was judged.
     """
-    figures = {
-        key: {name: part[name] for name in ("n", *(name for name, _ in HEADLINES))}
-        for key, part in measured(version.card)
-    }
-    kept = {
-        "fingerprint": version.card.get("fingerprint"),
-        "gate": dict(gate.figures),
-        "shortcuts": _in_short(version.card.get("shortcuts") or {}),
-        "changes": version.card.get("changes"),
-    }
-    run = Run(
-        id=uuid.uuid4().hex,
-        task=version.task,
-        why=why,
-        started_at=started_at,
-        finished_at=datetime.now(UTC),
-        counts=version.card["n_samples"],
-        metrics=figures,
-        gate="promoted" if gate.promoted else "kept",
-        reason=gate.reason,
-        version=version.id,
-        job_id=job_id,
-        detail={**kept, **(detail or {})},
-    )
-    fresh = engine.store.versions.settle(
-        version.task, version.id, run, promote=gate.promoted, why=gate.reason
-    )
+    versions = engine.store.versions
+    for judged in range(1, MOST_JUDGED + 1):
+        run = run_of(version, gate, why, started_at, job_id, detail)
+        try:
+            fresh = versions.settle(
+                version.task,
+                version.id,
+                run,
+                promote=gate.promoted,
+                why=gate.reason,
+                against=gate.against,
+            )
+            break
+        except Conflict as moved:
+            if judged == MOST_JUDGED:
+                raise
+            log.info("%s; it is judged anew", moved.message)
+            gate = judge(engine, version)
     if not fresh:
         run = engine.store.runs.of_version(version.task, version.id) or run
-    _report_decision(engine, version, run)
+    report_decision(engine.registry, version, run)
     return TrainResult(version, run.gate == "promoted", run.reason, run)
-
-
-def _in_short(alarm: Mapping[str, Any]) -> dict[str, Any]:
-    """What the history keeps of a check for shortcuts; the card has all of it."""
-    leaks = [leak["fact"] for leak in alarm.get("leaks", ())]
-    known = ("score", "bar", "raised", "setting", "equalised", "message")
-    return {**{key: alarm[key] for key in known if key in alarm}, "leaks": leaks}
-
-
-def _report_decision(engine: Engine, version: ModelVersion, run: Run) -> None:
-    """Say in the version's report what became of it; the history has it whether or not."""
-    page = engine.registry.report(version, PAGE)
-    if page is None:
-        return
-    told = with_decision(page.decode(), run.gate, run.reason, run.detail.get("gate") or {})
-    try:
-        engine.registry.write_report(version, PAGE, told.encode())
-    except Unavailable as error:
-        log.warning("The report of %s lacks the gate's decision: %s", version.id, error.message)
 
 
 def skip(
@@ -426,7 +354,12 @@ def skip(
 
 
 def fingerprint(
-    engine: Engine, task_name: str, *, classifier: str | None = None, demo: bool = False
+    engine: Engine,
+    task_name: str,
+    *,
+    classifier: str | None = None,
+    demo: bool = False,
+    settings: Settings | None = None,
 ) -> str:
     """What `candidate` would be made from and how, as one short text.
 
@@ -437,17 +370,8 @@ def fingerprint(
     NotFound
         No such task.
     """
-    settings = live_settings(engine)
-    task = engine.store.tasks.get(task_name)
-    embedder = engine.embedders[task.kind].id
-    digest = read_digest(engine.store, task, embedder, demo=demo)
-    needed = DEMO_MINIMUM if demo else settings.min_images_per_class
-    family = classifier or settings.classifier_type.value
-    return _fingerprint(digest, embedder, family, needed, settings.shortcuts)
-
-
-def _fingerprint(*parts: object) -> str:
-    return hashlib.sha256(repr((RECIPE, *parts)).encode()).hexdigest()
+    recipe = _recipe(engine, task_name, classifier, settings, demo=demo)
+    return recipe.fingerprint_now(engine.store)
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from benchmarks.ledger import record
 from benchmarks.schooling import read
-from config import Encoder, Settings, load_settings
+from config import ClassifierType, Encoder, Settings, load_settings
 from domain import ModelVersion, NewSample, NotEnoughData, PictureFacts, TaskKind
 from embeddings.builtin import Builtin
 from embeddings.images import decode
@@ -254,9 +254,7 @@ class Trial:
         self._retrained = 0
         self._labels = tuple(str(label) for label in np.unique(world.first.labels))
         engine = self._engine("before", world.first)
-        self._current = candidate(
-            engine, TASK, classifier="logistic_regression", time_budget=BUDGET
-        )
+        self._current = candidate(engine, TASK)
         self._head = engine.registry.load(self._current)
         engine.close()
 
@@ -274,9 +272,7 @@ class Trial:
             about = (kind, harmless, bad)
             sizes = (len(self._world.first), len(pictures))
             try:
-                version = candidate(
-                    engine, TASK, classifier="logistic_regression", time_budget=BUDGET
-                )
+                version = candidate(engine, TASK)
             except NotEnoughData as error:
                 return Outcome(*about, False, error.message, before, None, *sizes, 0.0)
             promoted, reason, judged_ms = self._judged(engine, version)
@@ -301,6 +297,8 @@ class Trial:
             data_dir=self._folder,
             database_url=f"sqlite:///{self._folder / name}.db",
             encoder=Encoder.BUILTIN,
+            classifier_type=ClassifierType.LOGISTIC_REGRESSION,
+            training_time_budget=BUDGET,
         )
         embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
         engine = wired(settings, open_store(settings), embedders)

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.answers import NOTHING, Answers
 from models.examples import Rows, Strings
+from models.paired import Difference, differences
 
 CHANGED = ("added", "removed", "relabelled")
 
@@ -74,6 +75,20 @@ def shared_rows(one: Answers, other: Answers) -> tuple[Rows, Rows]:
     rows = np.flatnonzero(place != NOTHING)
     same = one.label_names()[rows] == other.label_names()[place[rows]]
     return rows[same], place[rows[same]]
+
+
+def paired_answers(
+    before: Answers, after: Answers
+) -> tuple[Difference | None, Mapping[str, Difference]]:
+    """How far two versions are apart on the pictures that both know under one label."""
+    rows, places = shared_rows(before, after)
+    labels = before.label_names()[rows]
+    return differences(
+        labels,
+        before.families[rows],
+        np.asarray(before.classes)[before.said[rows]] == labels,
+        np.asarray(after.classes)[after.said[places]] == labels,
+    )
 
 
 def change_rows(changes: Mapping[str, Any]) -> list[list[str]]:

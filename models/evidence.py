@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from domain import ModelVersion
+from domain import EQUALISED, ModelVersion
 from models import Head
 from models.answers import Answers
 from models.examples import Rows, Strings
@@ -115,6 +115,8 @@ class Evidence:
         Labels that the current version tells apart and the candidate does not.
     widened
         Labels that the candidate tells apart and the current version does not.
+    seen, note
+        What `shared` holds, in words, and what else has to be said of it.
     """
 
     shared: Paired
@@ -126,12 +128,20 @@ class Evidence:
     has: int
     lost: tuple[str, ...]
     widened: tuple[Widened, ...] = ()
+    seen: str = "pictures that both know"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """A version with its head and what it answered."""
+    """A version with its head, what it answered, and under which name it has its vectors."""
 
     version: ModelVersion
     head: Head
     answers: Answers
+    embedder: str
+
+
+def form_of(version: ModelVersion) -> str:
+    """What stands after the embedder's id in the name of the vectors it was trained on."""
+    return EQUALISED if version.card.get("shortcuts", {}).get("equalised") else ""

@@ -11,22 +11,16 @@ The numbers below were chosen by simulated retrains, see `benchmarks/gates.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any
 
-from domain import EQUALISED, ModelVersion, Unavailable
-from models import Head
 from models.doubt import old_labels_wrong, remedy, unharmed
-from models.evidence import Evidence, Paired, Side
-from models.fallen import Fallen, fallen_back
-from models.floor import no_better_than_chance
-from models.gathering import asked_now, gather_evidence
-from models.learned import Learned
+from models.evidence import Evidence, Paired
+from models.fallen import Fallen
 from models.odd import Odd, odd_labels
 from models.paired import Difference, differences
-from models.registry import Registry
 from models.widened import paid, unpaid, widenings
-from storage import Store
 
 CLEARLY = 0.975
 """Share of bootstrap draws that show a loss, from which it is clear."""
@@ -48,93 +42,22 @@ SHRUNK = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What was decided, why in one sentence, and the figures it rests on, JSON-ready."""
+    """What was decided, why in one sentence, and the figures it rests on, JSON-ready.
+
+    `against` is the version that was current then; None where there was none.
+    """
 
     promoted: bool
     reason: str
     figures: Mapping[str, Any] = field(default_factory=dict)
+    against: str | None = None
 
 
-def weigh(store: Store, registry: Registry, learned: Learned, version: ModelVersion) -> Gate:
-    """Whether a candidate, saved but not current, takes the place of the current version."""
-    current = store.versions.current(version.task)
-    if current is None:
-        return _first(registry, version, "It is the first version of this task.")
-    if current.demo and not version.demo:
-        return _first(registry, version, "It replaces the demonstration.")
-    settled = _without_figures(version, current)
-    if settled is not None:
-        return settled
-    try:
-        theirs = registry.load(current)
-    except Unavailable as error:
-        return Gate(True, f"The current one cannot answer. {error.message}")
-    ours, answers = registry.load(version), registry.answers(version)
-    if answers is None:
-        return Gate(
-            False, "What it answered when it was made cannot be read, so it stays unjudged."
-        )
-    evidence = _evidence(store, Side(version, ours, answers), current, theirs, registry)
-    task = store.tasks.get(version.task)
-    return decide(evidence, fallen_back(store, learned, task, version, ours))
-
-
-def _first(registry: Registry, version: ModelVersion, reason: str) -> Gate:
-    """Nothing is compared; but what does no better than guessing answers nobody."""
-    answers = None if version.demo else registry.answers(version)
-    against = no_better_than_chance(answers) if answers is not None else ""
-    return Gate(not against, against or reason)
-
-
-def _evidence(
-    store: Store, candidate: Side, current: ModelVersion, head: Head, registry: Registry
-) -> Evidence:
-    """Both versions' answers; where the current one kept none that help, it is asked now."""
-    task, embedder = store.tasks.get(current.task), current.embedder
-    kept = registry.answers(current)
-    if kept is None:
-        now = asked_now(store, candidate.answers, head, embedder=embedder)
-        return gather_evidence(store, task, candidate, Side(current, head, now), embedder=embedder)
-    side = Side(current, head, kept)
-    evidence = gather_evidence(store, task, candidate, side, embedder=embedder)
-    if _equalised(current) == _equalised(candidate.version) and len(evidence.shared):
-        return evidence
-    # answers out of fold to pictures in other forms are no match: ask both heads about the same
-    form = embedder + EQUALISED if _equalised(candidate.version) else embedder
-    then, now = (
-        asked_now(store, candidate.answers, one, embedder=form) for one in (candidate.head, head)
-    )
-    again = gather_evidence(
-        store,
-        task,
-        replace(candidate, answers=then),
-        replace(side, answers=now),
-        embedder=form,
-    )
-    return replace(evidence, shared=again.shared, unseen=again.unseen, widened=again.widened)
-
-
-def _equalised(version: ModelVersion) -> bool:
-    """Whether it was trained on pictures made alike in form."""
-    return bool(version.card.get("shortcuts", {}).get("equalised"))
-
-
-def _without_figures(version: ModelVersion, current: ModelVersion) -> Gate | None:
-    """What needs no comparison."""
-    if current.id == version.id:
-        return Gate(True, "It answers already.")
-    if version.demo and not current.demo:
-        return Gate(False, "The demonstration never replaces a version trained on your pictures.")
-    if current.embedder != version.embedder:
-        return Gate(
-            True,
-            f"The current version was trained on vectors of {current.embedder}, "
-            f"this one on those of {version.embedder}, which answers now.",
-        )
-    return None
-
-
-def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
+def decide(
+    evidence: Evidence,
+    fallen: Fallen | None = None,
+    more_doubts: Mapping[str, float] = MappingProxyType({}),
+) -> Gate:
     """The rule by itself: reads nothing but what it is given.
 
     Parameters
@@ -143,17 +66,20 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
         Both versions' answers.
     fallen
         What became of corrected pictures; None where nobody corrected anything.
+    more_doubts
+        Other reasons to doubt the candidate, each with the loss that may still be risked.
     """
+    seen = evidence.seen
     overall, per_label = differences(*_columns(evidence.shared))
     unseen, _ = differences(*_columns(evidence.unseen))
     odd = odd_labels(evidence.fresh, evidence.shared, evidence.has)
-    doubts = dict(_doubts(evidence, odd))
+    doubts = {**dict(_doubts(evidence, odd)), **more_doubts}
     added = widenings(evidence.widened)
     against = [
         *_refused(evidence, fallen),
         *unpaid(added),
-        *_clearly_worse(overall, per_label, unseen),
-        *_unproven(evidence, overall, doubts),
+        *_clearly_worse(overall, per_label, unseen, seen),
+        *_unproven(evidence, overall, doubts, seen),
     ]
     figures = {
         "compared": None if overall is None else overall.as_json(),
@@ -172,9 +98,11 @@ def decide(evidence: Evidence, fallen: Fallen | None = None) -> Gate:
         "against": against,
     }
     if against:
-        told = " ".join([*against, old_labels_wrong(evidence, overall)]).rstrip()
-        return Gate(False, told, figures)
-    return Gate(True, _for(overall, doubts) + paid(added), figures)
+        said = [*against, old_labels_wrong(evidence, overall)]
+    else:
+        said = [_for(overall, doubts, seen) + paid(added)]
+    reason = " ".join(part for part in [*said, evidence.note] if part)
+    return Gate(not against, reason, figures)
 
 
 def _columns(paired: Paired) -> tuple[Any, Any, Any, Any]:
@@ -192,10 +120,13 @@ def _refused(evidence: Evidence, fallen: Fallen | None) -> Iterator[str]:
 
 
 def _clearly_worse(
-    overall: Difference | None, per_label: Mapping[str, Difference], unseen: Difference | None
+    overall: Difference | None,
+    per_label: Mapping[str, Difference],
+    unseen: Difference | None,
+    seen: str,
 ) -> Iterator[str]:
     if overall is not None and overall.worse > CLEARLY and overall.change < -NOTICEABLE:
-        yield f"Clearly worse: {_compared(overall)}."
+        yield f"Clearly worse: {_compared(overall, seen)}."
     certain = 1 - (1 - CLEARLY_LABEL) / max(len(per_label), 1)
     for label, one in per_label.items():
         if one.worse > certain and one.change < -LABEL_MARGIN:
@@ -233,7 +164,7 @@ def _doubts(evidence: Evidence, odd: Odd | None) -> Iterator[tuple[str, float]]:
 
 
 def _unproven(
-    evidence: Evidence, overall: Difference | None, doubts: Mapping[str, float]
+    evidence: Evidence, overall: Difference | None, doubts: Mapping[str, float], seen: str
 ) -> Iterator[str]:
     """Where there is doubt, the candidate has to show that it loses no more than may be risked."""
     if not doubts:
@@ -242,25 +173,25 @@ def _unproven(
     if overall is None:
         yield f"Doubtful, and there is nothing to compare it on: {because}."
     elif overall.low < -min(doubts.values()) and not unharmed(evidence, overall):
-        told = f"{_sentence(overall)} {remedy(overall, min(doubts.values()))}"
+        told = f"{_sentence(overall, seen)} {remedy(overall, min(doubts.values()))}"
         yield f"Doubtful, and not shown to be no worse: {because}. {told}"
 
 
-def _for(overall: Difference | None, doubts: Mapping[str, float]) -> str:
+def _for(overall: Difference | None, doubts: Mapping[str, float], seen: str) -> str:
     if overall is None:
         return "No pictures are held out to compare it on."
     shown = f" It had to show that, for {'; '.join(doubts)}." if doubts else ""
-    return f"No worse: {_compared(overall)}.{shown}"
+    return f"No worse: {_compared(overall, seen)}.{shown}"
 
 
-def _sentence(one: Difference) -> str:
-    told = _compared(one)
+def _sentence(one: Difference, seen: str) -> str:
+    told = _compared(one, seen)
     return f"{told[0].upper()}{told[1:]}."
 
 
-def _compared(one: Difference) -> str:
+def _compared(one: Difference, seen: str) -> str:
     return (
-        f"balanced accuracy on the {one.n} pictures that both know is {one.after:.1%}, the current "
+        f"balanced accuracy on the {one.n} {seen} is {one.after:.1%}, the current "
         f"version's {one.before:.1%} ({_range(one)})"
     )
 

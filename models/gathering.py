@@ -24,9 +24,7 @@ MOST_CORRECTED = 0.02
 compare. They are hard by choice, and those fitted without a source rest on them too much."""
 
 
-def gather_evidence(
-    store: Store, task: Task, candidate: Side, current: Side, *, embedder: str
-) -> Evidence:
+def gather_evidence(store: Store, task: Task, candidate: Side, current: Side) -> Evidence:
     """Compare what two versions answered.
 
     Parameters
@@ -37,10 +35,8 @@ def gather_evidence(
         Whose versions they are.
     candidate, current
         The two.
-    embedder
-        Under which name the vectors are kept that both heads can be asked with.
     """
-    return _Gathering(store, task, candidate, current, embedder).evidence()
+    return _Gathering(store, task, candidate, current).evidence()
 
 
 class _Asked(NamedTuple):
@@ -52,10 +48,8 @@ class _Asked(NamedTuple):
 
 
 class _Gathering:
-    def __init__(
-        self, store: Store, task: Task, candidate: Side, current: Side, embedder: str
-    ) -> None:
-        self._store, self._embedder, self._task = store, embedder, task
+    def __init__(self, store: Store, task: Task, candidate: Side, current: Side) -> None:
+        self._store, self._task = store, task
         self._said = Said.of(store, task)
         self._candidate, self._current = candidate, current
         self._place = candidate.answers.rows_of(current.answers.pictures)
@@ -169,7 +163,7 @@ class _Gathering:
         if len(rows) > MOST_ASKED:
             rows = np.sort(rows[np.argsort(pictures[rows], kind="stable")[:MOST_ASKED]])
         row_of = {pictures[row].decode(): row for row in rows}
-        found, vectors = self._store.vectors.get(self._embedder, list(row_of))
+        found, vectors = self._store.vectors.get(side.embedder, list(row_of))
         if not found:
             none = np.empty(0, np.str_)
             return _Asked(np.empty(0, np.intp), none, none)

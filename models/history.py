@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from domain import ModelVersion, Run
 from models.answers import Answers
-from models.changes import changed_pictures, shared_rows
-from models.paired import differences
+from models.changes import changed_pictures, paired_answers
 from models.summary import HEADLINES, MEASURED, measured, setting_text, shown
 
 CURVE = "balanced_accuracy"
@@ -88,14 +85,7 @@ def comparison(
     if before is None or after is None:
         return found
     found["pictures"] = changed_pictures(after, before, one.id)
-    rows, places = shared_rows(before, after)
-    labels = before.label_names()[rows]
-    overall, per_label = differences(
-        labels,
-        before.families[rows],
-        np.asarray(before.classes)[before.said[rows]] == labels,
-        np.asarray(after.classes)[after.said[places]] == labels,
-    )
+    overall, per_label = paired_answers(before, after)
     if overall is not None:
         found["paired"] = {
             "overall": overall.as_json(),

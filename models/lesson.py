@@ -82,15 +82,15 @@ def read_lesson(
     demo
         The demonstration's pictures, or the user's; never both.
     equalised
-        Whether to train on vectors of pictures made alike in form, where there are such. What
-        is held out stays as it was delivered, which is how pictures will be asked about.
+        Whether to train on vectors of pictures made alike in form. What is held out stays as
+        it was delivered, which is how pictures will be asked about.
 
     Raises
     ------
     NotEnoughData
         A label of a closed task has fewer pictures with a vector than needed, or fewer than
         two of an open one have enough; names every count. Or a label's vectors are all one, or
-        some are no numbers.
+        some are no numbers, or some training pictures have none in the form that is asked for.
     """
     ready, vectors, waiting = _ready(store, task, embedder, demo=demo)
     check_finite(vectors, np.asarray([sample.sha256 for sample in ready], np.bytes_), embedder)
@@ -107,7 +107,11 @@ def read_lesson(
     testing = np.asarray([sample.split is Split.TEST for sample in ready])
     told_apart = np.asarray([sample.label in known for sample in ready])
     pictures = np.asarray([sample.sha256 for sample in ready], np.bytes_)
-    alike = _equalise(store, embedder, examples.vectors, pictures, ~testing) if equalised else 0
+    alike = 0
+    if equalised:
+        rows = np.flatnonzero(told_apart & ~testing)
+        row_of = {pictures[row].decode(): int(row) for row in rows}
+        alike = _equalise(store, task, embedder, examples.vectors, row_of)
     lesson = Lesson(
         examples.take(told_apart & ~testing),
         examples.take(told_apart & testing),
@@ -126,21 +130,33 @@ def read_lesson(
 
 def _equalise(
     store: Store,
+    task: Task,
     embedder: str,
     vectors: NDArray[np.float32],
-    pictures: NDArray[np.bytes_],
-    training: NDArray[np.bool_],
+    row_of: Mapping[str, int],
 ) -> int:
-    """Put vectors of pictures made alike in form in the place of training rows; how many."""
-    row_of = {pictures[row].decode(): row for row in np.flatnonzero(training)}
+    """Put vectors of pictures made alike in form in the place of these rows; how many.
+
+    All or none: among pictures of which some were made alike, that alone tells them apart.
+    """
     found, rows = store.vectors.get(embedder + EQUALISED, list(row_of))
+    missing = len(row_of) - len(found)
+    if missing:
+        raise NotEnoughData(
+            f"{missing} of {len(row_of)} training pictures of the task {task.name} have no vector "
+            "in the form that SHORTCUTS=equalise trains on: run "
+            f"`python -m embeddings --task {task.name}`.",
+            without_equalised=missing,
+        )
     vectors[[row_of[sha256] for sha256 in found]] = rows
     return len(found)
 
 
 def read_digest(store: Store, task: Task, embedder: str, *, demo: bool) -> str:
     """What `read_lesson` would read, as one short text, whether or not it is enough."""
-    return _digest(_ready(store, task, embedder, demo=demo)[0])
+    samples = corrected(store, task, store.samples.all(task.name, demo=demo))
+    having = store.vectors.present(embedder, [sample.sha256 for sample in samples])
+    return _digest([_canonical(one, task) for one in samples if one.sha256 in having])
 
 
 def _ready(

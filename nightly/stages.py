@@ -171,7 +171,13 @@ class TaskRetrain:
             raise NotEnoughData("Nothing is new since the last training.")
         alarm = self._check_shortcuts()
         _begun(self._desk, Stage.TRAIN, name)
-        version = candidate(self._engine, name, progress=self._tell_training, alarm=alarm.as_json())
+        version = candidate(
+            self._engine,
+            name,
+            progress=self._tell_training,
+            alarm=alarm.as_json(),
+            settings=self._settings,
+        )
         began = self._began.isoformat()
         self._desk.keep(at={"task": self._task.id, "version": version.id, "began": began})
         return version.id
@@ -187,7 +193,7 @@ class TaskRetrain:
         except Unavailable as error:
             log.warning("%s", error.message)
             return False
-        seen = fingerprint(self._engine, name)
+        seen = fingerprint(self._engine, name, settings=self._settings)
         return latest.detail.get("fingerprint") == seen
 
     def _check_shortcuts(self) -> Alarm:

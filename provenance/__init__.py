@@ -14,6 +14,8 @@ from provenance.sources import AI as AI
 from provenance.sources import REAL as REAL
 from provenance.sources import is_captured, is_generated
 
+UNREAD = "unread"
+"""The status of credentials that are there but took too long: another time may do."""
 HOLDS = ("valid", "untrusted_issuer", "expired")
 """Nothing was changed since it was signed; only `valid` also tells who signed it."""
 STRIPPING = "easy: most sites and programs remove it, and a picture without it looks like any other"
@@ -31,11 +33,13 @@ FAILED = {
     "tampered": "The file was changed after its content credentials were signed: they do not hold.",
     "invalid": "The file's content credentials do not hold.",
     "unreadable": "The file has content credentials that cannot be read.",
-    "unread": "The file has content credentials that were not read.",
+    UNREAD: "The file has content credentials that were not read.",
 }
 
 
-def collect(data: bytes, *, anchors: Path | None = None) -> tuple[Evidence, ...]:
+def collect(
+    data: bytes, *, anchors: Path | None = None, wait: float | None = None
+) -> tuple[Evidence, ...]:
     """Everything that a file says about its origin.
 
     Parameters
@@ -45,6 +49,9 @@ def collect(data: bytes, *, anchors: Path | None = None) -> tuple[Evidence, ...]
     anchors
         A file of certificates (PEM) whose C2PA signatures are trusted; without one, whatever
         holds is `untrusted_issuer`.
+    wait
+        Seconds to wait while the credentials of other files are read; when left out, the few
+        that reading this one may take include them.
 
     Returns
     -------
@@ -55,7 +62,7 @@ def collect(data: bytes, *, anchors: Path | None = None) -> tuple[Evidence, ...]
     parts = find_parts(data)
     found = list(read_metadata(parts)) if parts.exif or parts.xmp or parts.texts else []
     if parts.credentials:
-        found.insert(0, _signed(reader(anchors).ask(data, parts.format)))
+        found.insert(0, _signed(reader(anchors).ask(data, parts.format, wait=wait)))
     elif address := manifest_address(parts):
         claim = "The file says that its content credentials are on the web; they were not fetched."
         found.insert(0, Evidence("c2pa", claim, "elsewhere", None, {"address": address}))

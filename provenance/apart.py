@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 REQUEST, REPLY = Struct(">HI"), Struct(">I")
 SECONDS = 5.0
-"""For one file, waiting for others included; an ordinary one takes five milliseconds."""
+"""For one file, waiting for others included unless more is granted; usually it takes 5 ms."""
 MAX_BYTES = 64_000_000
 MAX_REPLY = 100_000
 
@@ -36,13 +36,19 @@ class Apart:
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
 
-    def ask(self, data: bytes, media_type: str) -> dict[str, Any]:
-        """What the manifest of a file says; `status` is `unread` where that took too long."""
+    def ask(self, data: bytes, media_type: str, *, wait: float | None = None) -> dict[str, Any]:
+        """What the manifest of a file says; `status` is `unread` where that took too long.
+
+        Who can wait for other files says for how many seconds, and has the whole time for this
+        one then.
+        """
         if len(data) > MAX_BYTES:
             return {"status": "unread", "why": f"the file has over {MAX_BYTES:,} bytes"}
         deadline = time.monotonic() + self._seconds
-        if not self._lock.acquire(timeout=self._seconds):
+        if not self._lock.acquire(timeout=self._seconds if wait is None else wait):
             return {"status": "unread", "why": "too many files at once"}
+        if wait is not None:
+            deadline = time.monotonic() + self._seconds
         try:
             return self._ask(data, media_type, deadline)
         except TimeoutError:

@@ -12,11 +12,14 @@ UNNAMED = "a picture generator"
 EXCERPT = 160
 NEAR_AN_END = 20_000
 """Characters at either end of a text that are searched; a hostile one may be long."""
-STEPS = re.compile(
-    r"\bSteps: ?\d{1,6},.{0,400}?\b(?:Sampler|CFG scale|Seed|Schedule type): ?", re.S
-)
+STEPS = re.compile(r"\bSteps: ?\d{1,6},(.{0,400})", re.S)
+HOW = re.compile(r"\b(Sampler|CFG scale|Schedule type|Seed|Size|Model hash|Model): ?[\w-]")
+DRAWING = frozenset({"Sampler", "CFG scale", "Schedule type"})
+"""Of those, what only drawing by a model has; stairs have steps, and lotteries seeds."""
 MODEL = re.compile(r"\bModel: ?([^,\n]{1,80})")
-JOB_ID = re.compile(r"\bJob ID: ?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.I)
+JOB_ID = re.compile(r"\bJob ID: ?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\s*$", re.I)
+MIDJOURNEYS = frozenset({"Description", "dc:description"})
+"""Where it writes prompt and job; elsewhere others count their jobs."""
 DREAM = re.compile(r"^\s*\"[^\"]{1,2000}\" .*-s ?\d+.*-S ?-?\d+", re.S)
 WORKFLOW_NAME = re.compile(r"^\s*(?:prompt|workflow)\s*:\s*", re.I)
 NAMES = re.compile(
@@ -61,7 +64,7 @@ def _in_text(where: str, text: str) -> Iterator[Generated]:
     if where in NAMING and (named := NAMES.match(text)):
         yield Generated(named[1], where, excerpt)
     told = text if len(text) <= 2 * NEAR_AN_END else text[:NEAR_AN_END] + text[-NEAR_AN_END:]
-    if STEPS.search(told):
+    if _tells_how(told):
         model = MODEL.search(told)
         name = "Stable Diffusion web UI (AUTOMATIC1111)"
         yield Generated(name, where, excerpt, model=model[1].strip() if model else "")
@@ -69,9 +72,18 @@ def _in_text(where: str, text: str) -> Iterator[Generated]:
         yield Generated("InvokeAI", where, excerpt)
     if where == "Title" and text.strip() == "AI generated image":
         yield Generated("NovelAI", where, excerpt)
-    if JOB_ID.search(told):
+    if where in MIDJOURNEYS and JOB_ID.search(told.rstrip("\x00 \n")):
         yield Generated("Midjourney", where, excerpt)
     yield from _in_json(where, text, excerpt)
+
+
+def _tells_how(text: str) -> bool:
+    """Whether there is a line of settings as web UIs write it: steps, and more of that kind."""
+    for steps in STEPS.finditer(text):
+        named = set(HOW.findall(steps[1]))
+        if len(named) >= 2 and named & DRAWING:
+            return True
+    return False
 
 
 def _in_json(where: str, text: str, excerpt: str) -> Iterator[Generated]:

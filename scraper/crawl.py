@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import Any
 
-from domain import Crawl, ExposrError, Seen
+from domain import Crawl, Seen
 from scraper import ledger
 from scraper.intake import Collection, Intake, Outcome
 from scraper.ledger import Ledger
@@ -20,6 +20,7 @@ from scraper.place import Place
 from scraper.plan import CrawlRequest, Plan, plan_crawl
 from scraper.sources import UNLESS_CHANGED, Listed
 from scraper.visit import Settled, Visits
+from scraper.walk import Broke, Walk
 
 __all__ = ["CrawlRequest", "crawl"]
 
@@ -34,13 +35,22 @@ MOSTLY = 0.9
 """A crawl ends when so many of the last so many were there already."""
 FAILURES = 20
 """A crawl ends when so many in a row failed."""
+IN_VAIN = 100
+"""A crawl ends when so many in a row were asked for and are not wanted."""
+UNWANTED = frozenset(
+    {ledger.CONTRADICTED, ledger.UNREADABLE, ledger.REFUSED_NOAI, ledger.REFUSED_OTHER}
+)
 FRUITLESS = 20
 """A crawl ends when so many pages in a row brought nothing."""
+
+Candidate = tuple[Listed, int, Seen | None]
+"""A picture that is listed, the number of its page, and what is known of it."""
 
 ENOUGH = "as many as were asked for"
 NO_MORE = "the source has no more"
 MOSTLY_KNOWN = "most of what it lists is here already"
 NOTHING_KEPT = f"nothing of {FRUITLESS} pages could be kept"
+NONE_WANTED = f"{IN_VAIN} pictures in a row were refused, unreadable or contradicted"
 FAILING = f"{FAILURES} pictures in a row failed"
 STOPPED = "stopped"
 AS_IT_SHOULD = frozenset({ENOUGH, NO_MORE, MOSTLY_KNOWN})
@@ -108,15 +118,15 @@ class _Run:
         self._plan, self._stop, self._progress, self._now = plan, stop, progress, now
         self._settings, self._store, self._visitor = collection.settings, collection.store, visitor
         self._intake = Intake(collection, plan.task)
-        self._visits = Visits(collection.settings, plan.source, visitor, self._intake)
+        self._visits = Visits(collection.settings, plan.source, visitor, self._intake, plan.label)
         self._names = (plan.task.name, plan.source.name)
         self._threads = collection.settings.crawl_connections + MORE_THREADS
-        self._began = self._store.crawls.cursor(*self._names, plan.query) or None
-        self._top = 0  # the page with which the listing begins
-        self._place = Place()
+        self._place = Place(self._store.crawls.cursor(*self._names, plan.query))
+        self._walk = Walk(plan.source, plan.query, visitor, self._settings, self._place)
         self._met: set[str] = set()
         self._recent: deque[bool] = deque(maxlen=LOOKED_BACK)
         self._failures = 0
+        self._in_vain = 0
         self._in_flight = 0
         self._ready: list[Settled] = []
         self._done: SimpleQueue[Future[Settled | None]] = SimpleQueue()
@@ -147,6 +157,8 @@ class _Run:
         candidates = self._candidates()
         ended = ""
         while not ended or self._in_flight:
+            while not self._done.empty():  # a listing may be long that brings nothing to fetch
+                self._gather()
             if not ended and self._has_room():
                 ended = self._begin_next(pool, candidates)
             elif self._in_flight:
@@ -171,45 +183,39 @@ class _Run:
             return MOSTLY_KNOWN
         if self._failures >= FAILURES:
             return FAILING
-        return NOTHING_KEPT if self._place.fruitless >= FRUITLESS else ""
+        if self._in_vain >= IN_VAIN:
+            return NONE_WANTED
+        fruitless = max(self._place.fruitless, self._walk.bare)
+        return NOTHING_KEPT if fruitless >= FRUITLESS else ""
 
     # --- listing ---
 
-    def _candidates(self) -> Iterator[tuple[Listed, int, Seen | None]]:
-        """Every picture that the source lists, with its page and what is known of it."""
-        yield from self._listed_from(self._began)
-        if self._began is not None and UNLESS_CHANGED not in self._began:
-            # what came meanwhile stands before the place where this crawl began
-            self._began, self._top = None, self._place.listed
-            self._recent.clear()
-            yield from self._listed_from(None)
-
-    def _listed_from(
-        self, cursor: Mapping[str, Any] | None
-    ) -> Iterator[tuple[Listed, int, Seen | None]]:
-        source, query = self._plan.source, self._plan.query
-        for page in source.pages(self._visitor, self._settings, query, cursor):
+    def _candidates(self) -> Iterator[Candidate | None]:
+        """Every picture that the source lists; None after each page, which may have had none."""
+        for number, page in self._walk.pages():
+            if number == self._walk.top:
+                self._recent.clear()
             self._ledger.counts[ledger.LISTED] += len(page.items) + page.unusable
             self._ledger.counts[ledger.REFUSED_OTHER] += page.unusable
-            number = self._place.list(page)
             known = self._store.crawls.seen(*self._names, [listed.key for listed in page.items])
             for listed in page.items:
                 if self._plan.license:
                     listed = replace(listed, license=self._plan.license)
                 yield listed, number, known.get(listed.key)
+            yield None
 
-    def _begin_next(
-        self, pool: ThreadPoolExecutor, candidates: Iterator[tuple[Listed, int, Seen | None]]
-    ) -> str:
+    def _begin_next(self, pool: ThreadPoolExecutor, candidates: Iterator[Candidate | None]) -> str:
         """Begin with the next picture; returns why there is none."""
         try:
-            candidate = next(candidates, None)
+            candidate = next(candidates)
+        except StopIteration:
+            return NO_MORE
         except Stopped:
             return STOPPED
-        except ExposrError as error:
-            return error.message
+        except Broke as broke:
+            return broke.message
         if candidate is None:
-            return NO_MORE
+            return ""
         listed, number, _ = candidate
         settled = self._visits.look(*candidate)
         if listed.key in self._met:  # a listing that grows meanwhile repeats itself
@@ -284,11 +290,15 @@ class _Run:
         counts[ledger.FETCHED] += settled.fetched
         counts[ledger.KEPT] += fate == ledger.NEAR_DUPLICATE
         kept = fate in (ledger.KEPT, ledger.NEAR_DUPLICATE)
-        self._place.settle(settled.page, kept=kept)
+        self._place.settle(settled.page, kept=kept, failed=fate == ledger.FAILED)
         if fate == ledger.FAILED:
             self._failures += 1
         elif settled.fetched:
             self._failures = 0
+        if kept or fate == ledger.DUPLICATE:
+            self._in_vain = 0
+        elif fate in UNWANTED and (settled.fetched or settled.reason):  # it took a request
+            self._in_vain += 1
         known = fate in (ledger.DUPLICATE, ledger.NEAR_DUPLICATE, ledger.UNCHANGED)
         if fate != ledger.UNCHANGED or self._tells_of_the_rest(settled.page):
             self._recent.append(known)
@@ -298,7 +308,7 @@ class _Run:
     @property
     def _from_the_top(self) -> bool:
         """Whether the newest come first and this crawl began with them."""
-        return self._plan.source.newest_first and self._began is None
+        return self._plan.source.newest_first and self._walk.began is None
 
     def _tells_of_the_rest(self, page: int) -> bool:
         """Whether a picture that was seen before means that what follows was seen, too.
@@ -306,7 +316,8 @@ class _Run:
         The first page may be one that the last crawl left half done; and a crawl that goes on
         deep inside a listing meets again what newer pictures have pushed down.
         """
-        return page > self._top and self._from_the_top
+        top = self._walk.top
+        return top is not None and page > top and self._from_the_top
 
     def _keep_place(self) -> None:
         if self._place.moved():
@@ -315,9 +326,10 @@ class _Run:
     def _leave_off(self, ended: str) -> None:
         """Begin anew the next time, where nothing is left further on."""
         known = ended == MOSTLY_KNOWN and self._from_the_top
-        again = ended == NO_MORE and any(self._ledger.counts[f] for f in ledger.TRIED_AGAIN)
-        if known or again:
-            self._move({})
+        # an unchanged page would not be read, and what is to be tried again not be tried
+        again = any(self._ledger.counts[fate] for fate in ledger.TRIED_AGAIN)
+        if known or (again and UNLESS_CHANGED in self._place.cursor):
+            self._move(self._place.start)
 
     def _move(self, cursor: Mapping[str, Any]) -> None:
         crawls, query = self._store.crawls, self._plan.query

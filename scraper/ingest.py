@@ -19,6 +19,7 @@ from domain import (
     Task,
     TaskKind,
     Unacceptable,
+    Unavailable,
 )
 from embeddings.cores import usable_cores
 from embeddings.images import Limits
@@ -251,9 +252,11 @@ class _Run:
         try:
             with found.path.open("rb") as file:
                 data = file.read(self._limits.max_bytes + 1)
-            return self._intake.read(data)
+            return self._intake.read(data, found.label)
         except BadImage as error:
             return Refused(found.name, found.label, error.reason.value, error.message)
+        except Unavailable as error:
+            return Refused(found.name, found.label, "unread", error.message)
         except OSError as error:
             message = f"The file cannot be read: {error.strerror}."
             return Refused(found.name, found.label, "unreadable", message)

@@ -10,12 +10,15 @@ from enum import StrEnum
 from typing import Protocol
 
 from config import Settings
-from domain import Evidence, NewSample, PictureFacts, Sample, Task, TaskKind
+from domain import Evidence, NewSample, PictureFacts, Sample, Task, TaskKind, Unavailable
 from embeddings.images import Limits, decode
 from models.families import Families, split_of
-from provenance import AI, REAL, collect, contradiction
+from provenance import AI, REAL, UNREAD, collect, contradiction
 from scraper.folders import normal
 from storage import Store
+
+PATIENCE = 300.0
+"""Seconds to wait for other files to be looked into: one that hangs must not fail the rest."""
 
 
 class Collection(Protocol):
@@ -67,8 +70,11 @@ class Intake:
         # what files say that rules a label out, by sha256; few do
         self._evidence: dict[str, tuple[Evidence, ...]] = {}
 
-    def read(self, data: bytes) -> PictureFacts | str:
-        """Decode a picture, look into what its file says, and put its bytes on the disk.
+    def read(self, data: bytes, offered: str) -> PictureFacts | str:
+        """Decode a picture and look into what its file says.
+
+        Its bytes are on the disk then, unless the file rules out the label that it is `offered`
+        under: `take` will not take it.
 
         Returns
         -------
@@ -79,6 +85,8 @@ class Intake:
         ------
         BadImage
             It cannot be decoded.
+        Unavailable
+            What its file says cannot be looked into now.
         """
         sha256 = hashlib.sha256(data).hexdigest() if len(data) <= self._limits.max_bytes else ""
         if sha256 in self._labels:
@@ -86,7 +94,8 @@ class Intake:
         facts = decode(data, self._limits).facts
         if self._task.kind is TaskKind.AUTHENTICITY:
             self._look_into(data, facts.sha256)
-        self._store.blobs.put(data)
+        if not self._evidence_against(facts.sha256, offered):
+            self._store.blobs.put(data)
         return facts
 
     def take(
@@ -142,7 +151,10 @@ class Intake:
         return "evidence", f"Offered as {offered}, but: {piece.claim}"
 
     def _look_into(self, data: bytes, sha256: str) -> None:
-        found = collect(data, anchors=self._anchors)
+        found = collect(data, anchors=self._anchors, wait=PATIENCE)
+        # what could not be looked into is no proof that there is nothing
+        if any(piece.status == UNREAD for piece in found):
+            raise Unavailable("The file has content credentials that could not be read for now.")
         if against := tuple(piece for piece in found if piece.detail.get("contradicts")):
             self._evidence[sha256] = against
 
@@ -198,6 +210,8 @@ def ingest_picture(
     ------
     BadImage
         It cannot be decoded.
+    Unavailable
+        What its file says cannot be looked into now.
     NotFound
         No such task.
     Unacceptable
@@ -207,4 +221,4 @@ def ingest_picture(
     label = normal(offer.label)
     offer = replace(offer, label=known.variants.get(label, label))
     intake = Intake(collection, known, demo=demo)
-    return intake.take([(intake.read(data), offer)])[0]
+    return intake.take([(intake.read(data, offer.label), offer)])[0]

@@ -39,8 +39,9 @@ COUNTS = (
 )
 """Every picture listed is counted as one of those after `fetched` that a crawl is done with, and
 the near-duplicates once more among the kept."""
-TRIED_AGAIN = frozenset({FAILED, REFUSED_ROBOTS, REFUSED_LICENCE, UNREADABLE})
-"""What may come out otherwise the next time; all else is not fetched again."""
+TRIED_AGAIN = frozenset({FAILED, REFUSED_ROBOTS, UNREADABLE})
+"""What may come out otherwise the next time: what is unreadable if it has changed. All else is not
+asked for again, but for what has another licence by then."""
 
 
 class Ledger:

@@ -16,14 +16,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from config import Settings
 from domain import FetchRefused
+from scraper.addresses import joined, origin
 from scraper.connections import Connections
 from scraper.fetch import REDIRECTS, Answer, Lookup
 from scraper.pace import Host, Patience, Stopped, retry_after
-from scraper.robots import MOST_BYTES, Robots, opted_out, origin, product
+from scraper.robots import MOST_BYTES, Robots, opted_out, product
 
 __all__ = ["Stopped", "Visitor"]
 
@@ -186,7 +187,10 @@ class Visitor:
             location = answer.headers.get("location")
             if answer.status not in REDIRECTS or location is None:
                 return answer
-            url = self._connections.plain(_joined(url, location))
+            target = joined(url, location)
+            if not target:
+                raise FetchRefused("url", "The URL that was redirected to cannot be read.")
+            url = self._connections.plain(target)
             if origin(url) != meant_for:
                 visit, api = visit.elsewhere(), False
         raise FetchRefused("redirects", f"More than {redirects} redirects.")
@@ -259,10 +263,3 @@ class Visitor:
                 at_once = self._settings.crawl_connections
                 self._hosts[name] = Host(name, at_once, self._clock, self._patience)
             return self._hosts[name]
-
-
-def _joined(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError:
-        raise FetchRefused("url", "The URL that was redirected to cannot be read.") from None

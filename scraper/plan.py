@@ -11,6 +11,7 @@ from scraper.folders import normal
 from scraper.ingest import task_with
 from scraper.intake import Collection, Offer
 from scraper.sources import Listed, Source, source_named
+from scraper.sources.listing import UNSAYABLE
 from storage import Store
 
 
@@ -98,6 +99,9 @@ def _label(store: Store, source: Source, request: CrawlRequest) -> str:
 
 
 def _query(source: Source, request: CrawlRequest) -> str:
+    for name, given in (("query", request.query), ("url", request.url)):
+        if UNSAYABLE.search(given):
+            raise Unacceptable(name, given, "words without control characters, in UTF-8")
     if source.name != "page":
         for name, given in (("url", request.url), ("license", request.license)):
             if given:

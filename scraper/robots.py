@@ -6,11 +6,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from protego import Protego
 
 from domain import FetchRefused
+from scraper.addresses import origin
 from scraper.fetch import Answer
 from scraper.pace import Patience
 
@@ -21,12 +21,18 @@ MOST_ORIGINS = 1_000
 OTHERS = "~"  # stands for every agent that is neither us nor `*`
 
 OPT_OUTS = frozenset({"noai", "noimageai"})
-VALUED = frozenset({"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"})
-"""Directives of X-Robots-Tag that have a colon of their own; before others' stands an agent."""
+DIRECTIVES = OPT_OUTS | {
+    *("max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"),
+    *("all", "none", "index", "noindex", "follow", "nofollow", "noarchive", "nosnippet"),
+    *("noimageindex", "notranslate", "indexifembedded", "nocache"),
+}
+"""Words of X-Robots-Tag that are not the name of an agent, also before a colon."""
 
 Ask = Callable[[str], Answer]
 
 _AGENT = re.compile(r"user[- ]?agent\s*(?::|\s)\s*(.*)", re.IGNORECASE)
+_ADDRESSED = re.compile(r"\s*([a-z_*-]+)\s*:")
+_SEPARATORS = re.compile(r"[,;\s]+")
 _SIGNAL = re.compile(r"content-signal\s*:\s*(.*)", re.IGNORECASE)
 _NO_TRAINING = re.compile(r"(?:^|[,;\s])ai-train\s*=\s*no\b", re.IGNORECASE)
 
@@ -149,18 +155,27 @@ def product(user_agent: str) -> str:
     return named.group().lower() if named else "*"
 
 
-def origin(url: str) -> str:
-    """Scheme, host and port, as one robots.txt speaks for."""
-    parts = urlsplit(url)
-    return f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}"
-
-
 def read(data: bytes, agent: str) -> Rules:
     """Read a robots.txt; what cannot be understood of it is passed over."""
-    text = data[:MOST_BYTES].decode("utf-8-sig", errors="replace")
+    text = data[:MOST_BYTES].decode(_encoding(data), errors="replace")
     heard = _Heard(agent)
     parsed = Protego.parse("\n".join(heard.lines(text)))
     return Rules(parsed, agent, training=heard.training)
+
+
+def _encoding(data: bytes) -> str:
+    """UTF-8, as it must be, or the UTF-16 that some editors write, with its mark or without."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    zeros = [byte == 0 for byte in data[:4]]
+    if zeros in ([False, True] * 2, [True, False] * 2):
+        return "utf-16-be" if zeros[0] else "utf-16-le"
+    return "utf-8-sig"
+
+
+def opts_out(words: str) -> bool:
+    """Whether a list of words for robots has one that keeps pictures from AI."""
+    return not OPT_OUTS.isdisjoint(_SEPARATORS.split(words.lower()))
 
 
 def opted_out(headers: Mapping[str, list[str]], agent: str) -> bool:
@@ -179,19 +194,20 @@ def opted_out(headers: Mapping[str, list[str]], agent: str) -> bool:
     """
     if any(line.strip() == "1" for line in headers.get("tdm-reservation", ())):
         return True
-    return any(_said_to(line, agent) & OPT_OUTS for line in headers.get("x-robots-tag", ()))
+    return any(opts_out(_said_to(line, agent)) for line in headers.get("x-robots-tag", ()))
 
 
-def _said_to(line: str, agent: str) -> set[str]:
-    said, listens = set(), True
-    for part in line.lower().split(","):
-        before, colon, directive = part.partition(":")
-        if colon and before.strip() not in VALUED:
-            listens = before.strip() in ("*", agent)
-            part = directive
+def _said_to(line: str, agent: str) -> str:
+    """What of a line is for us: where in doubt it is, as a word too many costs nothing."""
+    said, listens = [], True
+    for part in re.split(r"[,;]", line.lower()):
+        named = _ADDRESSED.match(part)
+        if named is not None and named[1] not in DIRECTIVES:
+            listens = named[1] in ("*", agent)
+            part = part[named.end() :]
         if listens:
-            said.add(part.strip())
-    return said
+            said.append(part.replace(":", " "))
+    return " ".join(said)
 
 
 class _Heard:
@@ -205,9 +221,12 @@ class _Heard:
         self._agent = agent
         self._met: set[str] = set()
         self._not_for: set[str] = set()
+        self._for_nobody = False
 
     @property
     def training(self) -> bool:
+        if self._for_nobody:
+            return False
         group = self._agent if self._agent in self._met else "*"
         return group not in self._not_for
 
@@ -228,6 +247,7 @@ class _Heard:
             naming = False
             if (signal := _SIGNAL.match(stripped)) and _NO_TRAINING.search(signal.group(1)):
                 self._not_for |= group
+                self._for_nobody = self._for_nobody or not group  # before the first: for all
             yield stripped
 
     def _called(self, value: str) -> str:

@@ -12,20 +12,14 @@ from scraper import ledger
 from scraper.intake import Intake
 from scraper.manners import Stopped, Visitor
 from scraper.sources import Listed, Source
+from scraper.sources.listing import FOR_GOOD
 
 log = logging.getLogger(__name__)
 
 REFUSALS = {
+    **dict.fromkeys(FOR_GOOD, ledger.REFUSED_OTHER),
     "robots": ledger.REFUSED_ROBOTS,
     "noai": ledger.REFUSED_NOAI,
-    # what no second try changes
-    "url": ledger.REFUSED_OTHER,
-    "scheme": ledger.REFUSED_OTHER,
-    "credentials": ledger.REFUSED_OTHER,
-    "port": ledger.REFUSED_OTHER,
-    "address": ledger.REFUSED_OTHER,
-    "redirects": ledger.REFUSED_OTHER,
-    "too_large": ledger.REFUSED_OTHER,
 }
 """What becomes of a picture that is not fetched, by the word for the reason; else it failed."""
 GONE = frozenset(
@@ -68,14 +62,17 @@ class Visits:
     source: Source
     visitor: Visitor
     intake: Intake
+    label: str
+    """What the pictures are offered as."""
 
     def look(self, listed: Listed, page: int, known: Seen | None) -> Settled | None:
         """What can be said of a picture without a request; None when it is to be fetched."""
-        if known is not None and known.outcome not in ledger.TRIED_AGAIN:
+        allowed = self.source.allows(listed)
+        if known is not None and not _again(listed, known, allowed=allowed):
             return Settled(listed, page, ledger.UNCHANGED, known=known)
         if listed.unwanted:
             return Settled(listed, page, ledger.REFUSED_OTHER, message=listed.unwanted)
-        if not self.source.allows(listed):
+        if not allowed:
             stated = f"its licence is {listed.license!r}" if listed.license else "no licence stated"
             return Settled(listed, page, ledger.REFUSED_LICENCE, message=stated)
         return None
@@ -118,7 +115,23 @@ class Visits:
             last_modified=answer.headers.get("last-modified"),
         )
         try:
-            return replace(settled, read=self.intake.read(answer.data))
+            return replace(settled, read=self.intake.read(answer.data, self.label))
         except BadImage as error:
             reason, message = error.reason.value, error.message
-            return replace(settled, fate=ledger.UNREADABLE, reason=reason, message=message)
+            settled = replace(settled, fate=ledger.UNREADABLE, reason=reason, message=message)
+        if same is not None and (settled.etag or settled.last_modified) == (
+            same.etag or same.last_modified
+        ):
+            # sent again although it was only wanted if changed: it is not asked for any more
+            settled = replace(settled, etag=None, last_modified=None)
+        return settled
+
+
+def _again(listed: Listed, known: Seen, *, allowed: bool) -> bool:
+    """Whether a picture that was looked at before may come out otherwise now."""
+    if known.outcome == ledger.REFUSED_LICENCE:
+        return allowed
+    if known.outcome == ledger.UNREADABLE:
+        # who says which version a file is tells whether there is another
+        return known.url != listed.url or bool(known.etag or known.last_modified)
+    return known.outcome in ledger.TRIED_AGAIN

@@ -16,6 +16,8 @@ LITTLE_ENDIAN = np.dtype("<f4")
 CHUNK = 4_000
 """Vectors asked for at once; their bytes are held three times for a moment."""
 
+CHUNK_OF_NAMES = 50_000
+
 
 class Vectors:
     """Vectors of pictures. Those of two embedders never mix."""
@@ -92,6 +94,21 @@ class Vectors:
             return wanted, matrix
         order = [sha256 for sha256 in sha256s if found[row_of[sha256]]]
         return order, matrix[[row_of[sha256] for sha256 in order]]
+
+    def present(self, embedder_id: str, sha256s: Sequence[str]) -> set[str]:
+        """Which pictures have a vector, without reading one.
+
+        A million vectors are gigabytes; their names are in the index.
+        """
+        table = schema.vectors.c
+        found: set[str] = set()
+        with self._database.reading() as connection:
+            for start in range(0, len(sha256s), CHUNK_OF_NAMES):
+                some = sha256s[start : start + CHUNK_OF_NAMES]
+                among = self._database.among(table.sha256, some)
+                having = select(table.sha256).where(table.embedder == embedder_id, among)
+                found.update(connection.execute(having).scalars())
+        return found
 
     def _select(self, embedder_id: str, sha256s: Sequence[str]) -> Select[str, bytes]:
         table = schema.vectors.c

@@ -36,13 +36,21 @@ class Versions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, version: ModelVersion) -> None:
+    def add(self, version: ModelVersion, *, task_id: int | None = None) -> None:
         """Keep a version; it is not current by that.
+
+        Parameters
+        ----------
+        version
+            The version.
+        task_id
+            The id that the task had when its pictures were read: another task may have the name
+            by now, after a reset, and none of its pictures are in this version.
 
         Raises
         ------
         NotFound
-            No such task.
+            No such task, or it is another one than that.
         Conflict
             The task has a version of that id.
         """
@@ -57,7 +65,13 @@ class Versions:
         }
         try:
             with self._database.writing() as connection:
-                row["task_id"] = task_id_of(connection, version.task)
+                row["task_id"] = locked_state(connection, version.task).task_id
+                if task_id is not None and row["task_id"] != task_id:
+                    raise NotFound(
+                        f"the task {version.task} was reset or made anew while this version was "
+                        "trained on the pictures it had before; it is not kept",
+                        task=version.task,
+                    )
                 connection.execute(insert(schema.model_versions), row)
         except IntegrityError:
             raise Conflict(
@@ -136,7 +150,16 @@ class Versions:
             at = now or datetime.now(UTC)
             _promote(connection, state, version_id, why, at, back=back)
 
-    def settle(self, task: str, version_id: str, run: Run, *, promote: bool, why: str) -> bool:
+    def settle(
+        self,
+        task: str,
+        version_id: str,
+        run: Run,
+        *,
+        promote: bool,
+        why: str,
+        against: str | None,
+    ) -> bool:
         """Write how a new version's run ended, and make it current if it is promoted, in one go.
 
         Whoever goes on after a crash may settle again: a version whose run is written stays as
@@ -154,6 +177,8 @@ class Versions:
             Whether the version becomes the current one.
         why
             What the history of promotions says about it.
+        against
+            The version that was current when this was decided; None where there was none.
 
         Returns
         -------
@@ -164,6 +189,8 @@ class Versions:
         ------
         NotFound
             No such task, or it has no such version.
+        Conflict
+            Another version is current than the one that this one was compared with.
         """
         runs = schema.runs.c
         with self._database.writing() as connection:
@@ -172,6 +199,13 @@ class Versions:
             own = select(runs.id).where(runs.task_id == state.task_id, runs.version == version_id)
             if connection.execute(own).first() is not None:
                 return False
+            if state.current != against:
+                raise Conflict(
+                    f"the version {version_id} was compared with {against or 'none'}, but "
+                    f"{state.current or 'none'} is the current one of {task} by now",
+                    version=version_id,
+                    current=state.current,
+                )
             if promote:
                 _promote(connection, state, version_id, why, run.finished_at)
             keep_run(connection, state.task_id, replace(run, version=version_id))

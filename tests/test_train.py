@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import train as train_module
-from config import Settings
+from config import Settings, Shortcuts
 from domain import (
     EQUALISED,
     FILE_FACTS,
@@ -32,13 +32,13 @@ from engine import Engine, wired
 from models.lesson import read_lesson
 from models.registry import ANSWERS, MODEL
 from models.support import read_support
+from promotion import promote
 from storage import Store, open_store
 from tests.models.made import clusters
-from train import TrainResult, candidate, fingerprint, judge, settle, skip, train
+from tests.trained import EMBEDDER, TASK, quickly, teach
+from train import candidate, fingerprint, judge, settle, skip, train
 
 ROOT = Path(__file__).resolve().parent.parent
-TASK, EMBEDDER = "smile", "builtin-photo:2"
-
 DRAWING = Builtin(TaskKind.DRAWING).id
 
 
@@ -51,44 +51,17 @@ def engine(settings: Settings, store: Store) -> Iterator[Engine]:
 
 
 @pytest.fixture
+def any_engine(any_settings: Settings, any_store: Store) -> Engine:
+    """The same, once on each database."""
+    any_store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
+    embedders = MappingProxyType({kind: Builtin(kind) for kind in TaskKind})
+    return wired(any_settings, any_store, embedders)
+
+
+@pytest.fixture
 def open_task(engine: Engine) -> Engine:
     engine.store.tasks.create("letters", TaskKind.DRAWING, ("a", "b", "x", "y"), open=True)
     return engine
-
-
-def teach(
-    store: Store,
-    per_label: int | tuple[int, int] = 40,
-    *,
-    task: str = TASK,
-    labels: tuple[str, str] = ("no_smile", "smile"),
-    embedder: str = EMBEDDER,
-    name: str = "",
-    demo: bool = False,
-    apart: float = 2.0,
-    with_vectors: bool = True,
-    family: str | None = None,
-) -> None:
-    """Put labelled vectors into the store, as if pictures had been ingested and embedded."""
-    examples = clusters(per_label, labels, apart=apart)
-    facts, new = [], []
-    for row, label in enumerate(examples.labels):
-        sha256 = hashlib.sha256(f"{name}{label}{row}".encode()).hexdigest()
-        of = family or sha256
-        test = int(hashlib.sha256(of.encode()).hexdigest(), 16) % 5 == 0
-        facts.append(PictureFacts(sha256, 64, 64, "PNG", 100, row))
-        new.append(
-            NewSample(
-                str(label), f"web{row % 2}", of, Split.TEST if test else Split.TRAIN, demo=demo
-            )
-        )
-    store.samples.add_many(task, list(zip(facts, new, strict=True)))
-    if with_vectors:
-        store.vectors.put(embedder, [fact.sha256 for fact in facts], examples.vectors)
-
-
-def quickly(engine: Engine, task: str = TASK, **more: object) -> TrainResult:
-    return train(engine, task, classifier="logistic_regression", **more)  # type: ignore[arg-type]
 
 
 def vectors_of(labels: tuple[str, ...]) -> NDArray[np.float32]:
@@ -444,6 +417,86 @@ def test_settling_again_after_a_crash_changes_nothing(engine: Engine) -> None:
     assert judge(engine, version).promoted
 
 
+def current_id(engine: Engine) -> str | None:
+    current = engine.store.versions.current(TASK)
+    return current.id if current else None
+
+
+def test_a_task_that_is_reset_while_it_is_trained_gets_no_model_of_its_old_pictures(
+    any_engine: Engine,
+) -> None:
+    teach(any_engine.store)
+
+    def reset(done: int, total: int, name: str) -> None:
+        if done == 0:
+            any_engine.store.tasks.reset(TASK)
+
+    with pytest.raises(NotFound, match="reset or made anew"):
+        quickly(any_engine, progress=reset)
+
+    assert any_engine.store.versions.all(TASK) == []
+    assert any_engine.store.runs.all(TASK) == []
+
+
+def test_a_candidate_of_a_task_that_was_made_anew_before_it_was_settled_is_not_promoted(
+    any_engine: Engine,
+) -> None:
+    store = any_engine.store
+    teach(store)
+    version = candidate(any_engine, TASK, classifier="logistic_regression")
+    gate = judge(any_engine, version)
+    store.tasks.delete(TASK)
+    store.tasks.create(TASK, TaskKind.PHOTO, ("no_smile", "smile"), open=False)
+
+    with pytest.raises(NotFound):
+        settle(any_engine, version, gate, why="night", started_at=datetime.now(UTC))
+
+    assert current_id(any_engine) is None
+
+
+def test_a_version_promoted_while_a_candidate_was_judged_is_what_it_has_to_equal(
+    any_engine: Engine,
+) -> None:
+    store = any_engine.store
+    teach(store, 100)
+    good = quickly(any_engine)
+    for copy in range(2):
+        _add_with_wrong_labels(store, f"copy {copy}")
+    bad = quickly(any_engine)
+    promote(any_engine, TASK, bad.version.id, who="ann")
+    as_bad = candidate(any_engine, TASK, classifier="logistic_regression")
+    gate = judge(any_engine, as_bad)
+    assert gate.promoted
+    assert gate.against == bad.version.id
+
+    promote(any_engine, TASK, good.version.id, who="ann")
+    settled = settle(any_engine, as_bad, gate, why="night", started_at=datetime.now(UTC))
+
+    assert not settled.promoted
+    assert "Clearly worse" in settled.reason
+    assert current_id(any_engine) == good.version.id
+    assert [run.gate for run in store.runs.all(TASK)] == ["kept", "kept", "promoted"]
+
+
+def test_a_candidate_that_was_kept_by_a_version_gone_since_gets_its_chance(
+    any_engine: Engine,
+) -> None:
+    store = any_engine.store
+    teach(store, 100)
+    first = candidate(any_engine, TASK, classifier="logistic_regression")
+    for copy in range(2):
+        _add_with_wrong_labels(store, f"copy {copy}")
+    bad = candidate(any_engine, TASK, classifier="logistic_regression")
+    same = candidate(any_engine, TASK, classifier="logistic_regression")
+    promote(any_engine, TASK, first.id, who="ann")
+    gate = judge(any_engine, same)
+    assert not gate.promoted
+
+    promote(any_engine, TASK, bad.id, who="ann")
+
+    assert settle(any_engine, same, gate, why="night", started_at=datetime.now(UTC)).promoted
+
+
 def test_a_run_that_was_skipped_is_in_the_history_with_its_reason(engine: Engine) -> None:
     skipped = skip(engine, TASK, "Nothing is new.", why="night", started_at=datetime.now(UTC))
 
@@ -462,6 +515,17 @@ def test_the_fingerprint_is_that_of_the_run_until_something_is_new(engine: Engin
     assert fingerprint(engine, TASK) != known
     teach(engine.store, 1, name="one more")
     assert fingerprint(engine, TASK, classifier="logistic_regression") != known
+
+
+def test_the_fingerprint_is_made_without_reading_a_vector(engine: Engine) -> None:
+    teach(engine.store)
+    name = hashlib.sha256(b"unreadable").hexdigest()
+    sample = NewSample("smile", "web", name, Split.TRAIN)
+    engine.store.samples.add(TASK, PictureFacts(name, 64, 64, "PNG", 100, 0), sample)
+    before = fingerprint(engine, TASK)
+    engine.store.vectors.put(EMBEDDER, [name], np.ones((1, 3), np.float32))  # of another length
+
+    assert fingerprint(engine, TASK) != before
 
 
 def test_there_is_a_fingerprint_of_too_few_pictures(engine: Engine) -> None:
@@ -594,15 +658,53 @@ def test_vectors_of_pictures_made_alike_are_trained_on_where_the_setting_says_so
     engine: Engine,
 ) -> None:
     teach(engine.store, 60)
-    training = [s.sha256 for s in engine.store.samples.all(TASK) if s.split is Split.TRAIN]
-    _, rows = engine.store.vectors.get(EMBEDDER, training[:-3])
-    engine.store.vectors.put(EMBEDDER + EQUALISED, training[:-3], rows)
+    training = _training(engine.store)
+    make_alike(engine.store, training)
     engine.store.overrides.write({"shortcuts": "equalise"})
 
     card = quickly(engine).version.card
 
-    assert card["shortcuts"]["equalised"] == len(training) - 3
-    assert card["n_samples"]["train"] == len(training)
+    assert card["shortcuts"]["equalised"] == len(training) == card["n_samples"]["train"]
+
+
+def _training(store: Store) -> list[str]:
+    return [one.sha256 for one in store.samples.all(TASK) if one.split is Split.TRAIN]
+
+
+def make_alike(store: Store, names: list[str]) -> None:
+    """Give pictures the vectors that they have when they are made alike in form."""
+    _, rows = store.vectors.get(EMBEDDER, names)
+    store.vectors.put(EMBEDDER + EQUALISED, names, rows)
+
+
+@pytest.mark.parametrize("lacking", [3, None])
+def test_pictures_of_which_some_were_not_made_alike_are_not_trained_on(
+    engine: Engine, lacking: int | None
+) -> None:
+    teach(engine.store, 60)
+    training = _training(engine.store)
+    missing = lacking or len(training)
+    make_alike(engine.store, training[missing:])
+    engine.store.overrides.write({"shortcuts": "equalise"})
+
+    with pytest.raises(NotEnoughData, match=f"{missing} of {len(training)} training") as refused:
+        quickly(engine)
+
+    assert f"python -m embeddings --task {TASK}" in refused.value.message
+    assert engine.store.versions.all(TASK) == []
+
+
+def test_a_candidate_goes_by_the_settings_of_who_checked_for_it(engine: Engine) -> None:
+    teach(engine.store, 60)
+    checked = engine.settings.model_copy(update={"shortcuts": Shortcuts.WARN})
+    engine.store.overrides.write({"shortcuts": "equalise"})
+
+    card = candidate(engine, TASK, classifier="logistic_regression", settings=checked).card
+
+    assert card["shortcuts"]["setting"] == "warn"
+    known = fingerprint(engine, TASK, classifier="logistic_regression", settings=checked)
+    assert card["fingerprint"] == known
+    assert card["fingerprint"] != fingerprint(engine, TASK, classifier="logistic_regression")
 
 
 # --- reports over time ---

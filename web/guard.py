@@ -164,6 +164,15 @@ def check_key(settings: Settings, level: Level) -> Person | None:
     raise Unauthorised("This needs a key: send `Authorization: Bearer KEY`.")
 
 
+def may(settings: Settings, level: Level) -> bool:
+    """Whether whoever asks now may do what this level opens, whatever this path itself asks for."""
+    try:
+        check_key(settings, level)
+    except (Unauthorised, Forbidden):
+        return False
+    return True
+
+
 def accepted_keys(settings: Settings, level: Level, *, local: bool) -> tuple[str, ...] | None:
     """The keys that open a level; None where it is open to all.
 

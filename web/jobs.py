@@ -11,11 +11,13 @@ from engine import Engine
 from web.answers import answer
 from web.bodies import checked, read_json
 from web.context import current_engine, current_person
+from web.guard import Level, may
 from web.payloads.jobs import (
     CrawlsBody,
     JobsBody,
     NightsBody,
     RetrainRequest,
+    Told,
     crawl_body,
     job_asked_body,
     job_body,
@@ -24,8 +26,8 @@ from web.payloads.jobs import (
 from web.queries import asked_count
 from web.tasks import known_task
 
-SILENCE = timedelta(minutes=2)
-"""A scheduler that has not shown itself for so long is taken for gone."""
+SILENCE = timedelta(seconds=35)
+"""A scheduler that has not shown itself for so long is taken for gone; it does every 10 s."""
 NO_SCHEDULER = "No scheduler is running, so jobs and nights wait: start `python scheduler.py`."
 LISTED = 20
 MOST_LISTED = 500
@@ -54,36 +56,48 @@ def retrain(task: str = DEFAULT_TASK) -> Response:
 
 
 def living_clocks(engine: Engine, now: datetime) -> list[Clock]:
-    """The scheduler processes that showed themselves lately."""
-    return [one for one in engine.store.clocks.all() if now - one.seen_at < SILENCE]
+    """The scheduler processes that showed themselves lately.
+
+    One whose clock is that far ahead counts as little: it would seem alive long after its end.
+    """
+    return [one for one in engine.store.clocks.all() if abs(now - one.seen_at) < SILENCE]
 
 
 def show_job(job_id: str) -> Response:
     """How far a job is, and what came of it."""
-    return answer(job_body(current_engine().store.jobs.get(job_id)))
+    return answer(job_body(current_engine().store.jobs.get(job_id), _told()))
 
 
 def list_jobs() -> Response:
     """The latest jobs, newest first."""
     jobs = current_engine().store.jobs.all(asked_count(LISTED, MOST_LISTED))
-    return answer(JobsBody(jobs=[job_body(job) for job in jobs]))
+    told = _told()
+    return answer(JobsBody(jobs=[job_body(job, told) for job in jobs]))
 
 
 def cancel_job(job_id: str) -> Response:
     """Cancel a job. One that runs stops at the next place where it can; nothing is lost."""
-    return answer(job_body(current_engine().store.jobs.cancel(job_id, datetime.now(UTC))))
+    return answer(job_body(current_engine().store.jobs.cancel(job_id, datetime.now(UTC)), _told()))
 
 
 def list_nights() -> Response:
     """The latest nights: when each was due, and what came of it."""
     store = current_engine().store
     nights = store.nights.all(asked_count(LISTED, MOST_LISTED))
+    jobs, told = store.jobs.some([night.job_id for night in nights]), _told()
     return answer(
-        NightsBody(nights=[night_body(one, store.jobs.get(one.job_id)) for one in nights])
+        NightsBody(nights=[night_body(night, jobs[night.job_id], told) for night in nights])
     )
 
 
 def list_crawls() -> Response:
     """The ledger of collecting: what each source listed, refused and brought."""
     crawls = current_engine().store.crawls.all(limit=asked_count(LISTED, MOST_LISTED))
-    return answer(CrawlsBody(crawls=[crawl_body(one) for one in crawls]))
+    told = _told()
+    return answer(CrawlsBody(crawls=[crawl_body(one, told) for one in crawls]))
+
+
+def _told() -> Told:
+    """How much of a job whoever asks is told."""
+    settings = current_engine().settings
+    return Told(names=may(settings, Level.FEEDBACK), addresses=may(settings, Level.ADMIN))

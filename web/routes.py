@@ -81,7 +81,17 @@ DRY_RUN = Parameter("dry_run", "Show what would change; nothing does.", FLAG)
 ONCE = Parameter(
     "Idempotency-Key", "Sent again with the same key, nothing is taken in twice.", TEXT, "header"
 )
+
+
+def how_many(usual: int, most: int) -> Parameter:
+    """The query's `n`, with its limits."""
+    limits = {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
+    return Parameter("n", "How many.", limits)
+
+
 COUNT = Parameter("n", "How many.", {"type": "integer", "minimum": 1})
+LATEST = how_many(versions.LISTED, versions.MOST_LISTED)
+LATEST_JOBS = how_many(jobs.LISTED, jobs.MOST_LISTED)
 PAGE = (
     COUNT,
     Parameter("before", "Only those before this `seq`.", {"type": "integer", "minimum": 0}),
@@ -172,7 +182,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/models", versions.list_versions, Level.READ, VersionsBody,
-        refusals=(404,), per_task=True,
+        refusals=(404, 422), per_task=True, asks=(LATEST,),
     ),
     Route(
         "POST", "/models/<version>/promote", versions.promote_version, Level.ADMIN, MovedBody,
@@ -184,7 +194,8 @@ ROUTES = (
     ),
     Route(
         "GET", "/models/<version>/changes", versions.list_changes, Level.FEEDBACK, ChangesBody,
-        refusals=(404, 422), per_task=True, asks=(COUNT,),
+        refusals=(404, 422), per_task=True,
+        asks=(how_many(versions.LISTED, versions.MOST_CHANGES),),
     ),
     Route(
         "GET", "/models/<version>/report", versions.show_report, Level.READ, TEXT,
@@ -195,20 +206,24 @@ ROUTES = (
         {"application/json": RetrainRequest}, status=202, refusals=(404, 409, *BODY_REFUSALS),
         per_task=True,
     ),
-    Route("GET", "/jobs", jobs.list_jobs, Level.READ, JobsBody, refusals=(422,), asks=(COUNT,)),
+    Route(
+        "GET", "/jobs", jobs.list_jobs, Level.READ, JobsBody, refusals=(422,), asks=(LATEST_JOBS,)
+    ),
     Route("GET", "/jobs/<job_id>", jobs.show_job, Level.READ, JobBody, refusals=(404,)),
     Route(
         "DELETE", "/jobs/<job_id>", jobs.cancel_job, Level.ADMIN, JobBody, refusals=(404, 409)
     ),
     Route(
-        "GET", "/nights", jobs.list_nights, Level.READ, NightsBody, refusals=(422,), asks=(COUNT,)
+        "GET", "/nights", jobs.list_nights, Level.READ, NightsBody, refusals=(422,),
+        asks=(LATEST_JOBS,),
     ),
     Route(
-        "GET", "/crawls", jobs.list_crawls, Level.READ, CrawlsBody, refusals=(422,), asks=(COUNT,)
+        "GET", "/crawls", jobs.list_crawls, Level.READ, CrawlsBody, refusals=(422,),
+        asks=(LATEST_JOBS,),
     ),
     Route(
         "GET", "/training_history", versions.training_history, Level.READ, list[RunBody],
-        refusals=(404,), per_task=True,
+        refusals=(404, 422), per_task=True, asks=(LATEST,),
     ),
     Route(
         "GET", "/stats", tasks.show_stats, Level.READ, StatsBody, refusals=(404,), per_task=True

@@ -8,6 +8,7 @@ from domain import DEFAULT_TASK, NotFound
 from promotion import promote, roll_back
 from web.answers import answer
 from web.context import current_engine, current_person
+from web.guard import Level, may
 from web.payloads.versions import (
     changes_body,
     model_body,
@@ -19,7 +20,8 @@ from web.queries import asked_count
 from web.tasks import known_task
 
 LISTED = 100
-MOST_LISTED = 10_000
+MOST_LISTED = 1000
+MOST_CHANGES = 10_000
 REPORT = "report.html"
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 """A report is one file with its style and its plots inside; no script runs in it."""
@@ -31,14 +33,17 @@ def model_info(task: str = DEFAULT_TASK) -> Response:
 
 
 def list_versions(task: str = DEFAULT_TASK) -> Response:
-    """All model versions, and which was live from when."""
-    return answer(versions_body(current_engine(), known_task(task)))
+    """All model versions, and which was live from when; of that the latest `n`."""
+    engine, n = current_engine(), asked_count(LISTED, MOST_LISTED)
+    return answer(versions_body(engine, known_task(task), n, names=_names_told()))
 
 
 def training_history(task: str = DEFAULT_TASK) -> Response:
-    """All training runs, newest first."""
+    """The latest training runs, newest first."""
     known_task(task)
-    return answer([run_body(run) for run in current_engine().store.runs.all(task)])
+    runs = current_engine().store.runs.all(task)[: asked_count(LISTED, MOST_LISTED)]
+    names = _names_told()
+    return answer([run_body(run, names=names) for run in runs])
 
 
 def promote_version(version: str, task: str = DEFAULT_TASK) -> Response:
@@ -61,7 +66,7 @@ def list_changes(version: str, task: str = DEFAULT_TASK) -> Response:
     """Pictures whose latest verdict this version, promoted since, gives otherwise."""
     engine, known = current_engine(), known_task(task)
     engine.store.versions.get(known.name, version)
-    return answer(changes_body(engine, task, version, asked_count(LISTED, MOST_LISTED)))
+    return answer(changes_body(engine, task, version, asked_count(LISTED, MOST_CHANGES)))
 
 
 def show_report(version: str, task: str = DEFAULT_TASK) -> Response:
@@ -73,3 +78,8 @@ def show_report(version: str, task: str = DEFAULT_TASK) -> Response:
     shown = Response(page, mimetype="text/html")
     shown.headers["Content-Security-Policy"] = REPORT_POLICY
     return shown
+
+
+def _names_told() -> bool:
+    """Whether whoever asks is told who asked for a run or a promotion."""
+    return may(current_engine().settings, Level.FEEDBACK)

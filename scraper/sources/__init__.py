@@ -15,7 +15,7 @@ from scraper.sources.openverse import Openverse
 from scraper.sources.pexels import Pexels
 from scraper.sources.unsplash import Unsplash
 
-__all__ = ["SOURCES", "UNLESS_CHANGED", "Listed", "Page", "Source", "source_named", "sources_for"]
+__all__ = ["SOURCES", "UNLESS_CHANGED", "Listed", "Page", "Source", "source_named"]
 
 _ALL: tuple[Source, ...] = (
     CommonsAi(),
@@ -28,11 +28,6 @@ _ALL: tuple[Source, ...] = (
     Gallery(),
 )
 SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _ALL})
-
-
-def sources_for(label: str) -> list[Source]:
-    """The sources whose pictures are of a label of the task authenticity."""
-    return [source for source in _ALL if source.label == label]
 
 
 def source_named(name: str) -> Source:

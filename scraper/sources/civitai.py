@@ -16,6 +16,7 @@ from scraper.sources.listing import (
     number,
     page_of,
     text,
+    token,
     unacceptable_query,
 )
 
@@ -32,8 +33,9 @@ class Civitai(JsonApi):
     terms = "https://civitai.com/content/tos"
     licence = "none stated (https://civitai.com/content/tos)"
     licence_rule = (
-        "Civitai states no licence for a picture; its terms leave the rights with whoever posted "
-        "it. Recorded as none stated: judge yourself whether you may learn from them."
+        "Civitai states no licence for a picture, and all are taken all the same; its terms leave "
+        "the rights with whoever posted it. Recorded as none stated: judge yourself whether you "
+        "may learn from them."
     )
     address = "https://civitai.com"
     per_second = 1.0
@@ -61,7 +63,7 @@ class Civitai(JsonApi):
         kind, _, value = query.partition(":")
         if query:
             asked[FILTERS[kind]] = value
-        onward = text(dict(cursor or {}), "cursor")
+        onward = token(cursor, "cursor")
         while True:
             found = self.ask(
                 visitor,
@@ -76,11 +78,11 @@ class Civitai(JsonApi):
                 return
 
     def _onward(self, found: Mapping[str, Any]) -> str:
-        if onward := text(found, "metadata", "nextCursor"):
+        if onward := token(found, "metadata", "nextCursor"):
             return onward
         # its address is not followed: the key must not go wherever an answer points
         following = parse_qs(urlsplit(link(found, "metadata", "nextPage")).query)
-        return following.get("cursor", [""])[0]
+        return token(following.get("cursor", [""])[0])
 
     def _listed(self, entry: Any) -> Listed | None:
         key, url = text(entry, "id"), link(entry, "url")

@@ -9,16 +9,21 @@ from typing import Any, ClassVar
 from bs4 import BeautifulSoup
 
 from config import Settings
-from domain import Unavailable
 from scraper.manners import Visitor
-from scraper.sources.listing import LONGEST, JsonApi, Listed, Page, link, number, page_of, text
-
-FREE = re.compile(
-    r"(cc0|public domain|pd\b|cc by(-sa)? [1-4]\.\d\b|gfdl|fal\b)"
-    r"(?!.*\b(nc|nd)\b)",
-    re.IGNORECASE,
+from scraper.sources.licences import is_free
+from scraper.sources.listing import (
+    LONGEST,
+    Declined,
+    JsonApi,
+    Listed,
+    Page,
+    link,
+    number,
+    page_of,
+    text,
+    token,
 )
-"""Licences as Commons abbreviates them; nothing with NC or ND is on Commons, nor is it taken."""
+
 PICTURES = ("image/jpeg", "image/png", "image/webp")
 GENERATED = re.compile(
     r"AI[- ]generated|Midjourney|Stable[ -]Diffusion|DALL[-·]E|Adobe Firefly|PD-algorithm",
@@ -39,8 +44,8 @@ class WikimediaCommons(JsonApi):
 
     terms = "https://commons.wikimedia.org/wiki/Commons:Reusing_content_outside_Wikimedia"
     licence_rule = (
-        "Public domain, CC0, CC BY, CC BY-SA, GFDL and FAL, as the file's page states; without a "
-        "stated licence it is refused."
+        "Public domain, CC0, CC BY, CC BY-SA, GFDL and FAL, as the file's page states, by name and "
+        "version and with nothing added; without a stated licence it is refused."
     )
     address = "https://commons.wikimedia.org"
     per_second = 1.0  # their etiquette: one request after the other
@@ -57,17 +62,16 @@ class WikimediaCommons(JsonApi):
         Of several categories a page is taken from each in turn: some hold a few files, some
         hundreds of thousands.
         """
-        state = dict(cursor) if cursor else self._start(query)
+        state = _valid(cursor) or self._start(query)
         while state["waiting"]:
             this, *others = state["waiting"]
             asked = self._asked(query, str(this["category"])) | (this["continue"] or {})
             found = self.ask(visitor, settings, "/w/api.php", asked)
             if "error" in found:
-                raise Unavailable(f"{self.name} answered: {text(found, 'error', 'info')}")
+                raise Declined(f"{self.name} answered: {text(found, 'error', 'info')}")
             state["waiting"] = others
             listed = self._read_page(found, settings, state, going_on=bool(this["continue"]))
-            onward = found.get("continue")
-            if isinstance(onward, dict):
+            if onward := _onward(found):
                 state["waiting"] = [*state["waiting"], {**this, "continue": onward}]
             yield page_of(listed, dict(state) if state["waiting"] else None)
 
@@ -116,7 +120,7 @@ class WikimediaCommons(JsonApi):
         if query is None and found.get("batchcomplete"):  # an empty category
             return []
         if not isinstance(query, dict):
-            raise Unavailable(f"{self.name} answered without the object 'query' its API has.")
+            raise Declined(f"{self.name} answered without the object 'query' its API has.")
         listed: list[Listed | None] = []
         in_parts = going_on or "continue" in found
         for entry in self.entries(query, "pages"):
@@ -169,7 +173,7 @@ class WikimediaCommons(JsonApi):
 
     def allows(self, listed: Listed) -> bool:
         """A licence that Commons counts as free, as it abbreviates it."""
-        return bool(FREE.match(listed.license))
+        return is_free(listed.license)
 
 
 class Commons(WikimediaCommons):
@@ -191,6 +195,29 @@ class CommonsAi(WikimediaCommons):
     categories = ("Category:AI-generated images",)
     search_filter = 'deepcategory:"AI-generated images"'
     subcategories = True
+
+
+def _onward(found: Any) -> dict[str, str]:
+    """What an answer wants to be asked to go on; nothing at the end, or if that cannot be sent."""
+    said = found.get("continue") if isinstance(found, dict) else None
+    if not isinstance(said, dict):
+        return {}
+    onward = {token(name): token(value) for name, value in said.items()}
+    whole = all(onward) and all(onward[name] or said[name] == "" for name in onward)
+    return onward if whole else {}
+
+
+def _valid(cursor: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A cursor that was kept, if it is of the shape that this version keeps."""
+    waiting, known = (cursor or {}).get("waiting"), (cursor or {}).get("known")
+    if not isinstance(waiting, list) or not isinstance(known, list) or not waiting:
+        return None
+    for each in waiting:
+        if not isinstance(each, dict) or not isinstance(each.get("category"), str):
+            return None
+        if "continue" not in each or (each["continue"] is not None and not _onward(each)):
+            return None
+    return {"waiting": waiting, "known": known} if all(isinstance(k, str) for k in known) else None
 
 
 def _words(said: Any, name: str) -> str:

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from http import HTTPStatus
 from typing import Any, ClassVar
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urldefrag, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
 from config import Settings
 from domain import FetchRefused
+from scraper.addresses import joined, origin
 from scraper.fetch import Answer
 from scraper.folders import PICTURE_SUFFIXES
 from scraper.manners import Visitor
-from scraper.sources.listing import UNLESS_CHANGED, Listed, Page, is_web, unacceptable_query
+from scraper.robots import opts_out, product
+from scraper.sources.listing import (
+    UNLESS_CHANGED,
+    Listed,
+    Page,
+    is_fetchable,
+    link,
+    token,
+    unacceptable_query,
+)
 
 PAGE_BYTES = 8_000_000
 LAZY = ("data-full", "data-original", "data-src", "data-lazy-src", "data-lazy", "data-image")
@@ -38,7 +49,13 @@ CLOSED_BY = {
     b"template": b"</template",
 }
 MOST_TAGS = 40_000
-RESERVED = frozenset({"noai", "noimageai"})
+MOST_ATTRIBUTES = 100
+META = re.compile(rb"<meta(?=[\s/>])", re.IGNORECASE)
+ATTRIBUTE = re.compile(
+    rb"[\s/=]*([^\s=/>]{1,200})"
+    rb"""(?:\s{0,9}=\s{0,9}(?:"([^"]{0,4000})"|'([^']{0,4000})'|([^\s>]{0,4000})))?"""
+)
+"""As browsers read it: a quoted value may hold anything, a bare one ends at a blank or `>`."""
 DRAWN = (".svg", ".ico")
 
 
@@ -58,15 +75,17 @@ class Gallery:
 
     def check_query(self, query: str) -> None:
         """What is asked for is the page's address."""
-        if not is_web(query):
-            raise unacceptable_query(self.name, query, "the address of a page, http or https")
+        if not is_fetchable(query):
+            allowed = "the address of a page, http or https, without a name and password"
+            raise unacceptable_query(self.name, _without_password(query), allowed)
 
     def pages(
         self, visitor: Visitor, settings: Settings, query: str, cursor: Mapping[str, Any] | None
     ) -> Iterator[Page]:
         """The page at the address `query`, then what it links to as next on the same host."""
-        url = str((cursor or {}).get("url") or query)
-        before = dict((cursor or {}).get(UNLESS_CHANGED) or {})
+        url = link(cursor, "url") or query
+        said = (cursor or {}).get(UNLESS_CHANGED)
+        before = dict(said) if isinstance(said, dict) else {}
         visited: set[str] = set()
         while url and url not in visited:
             visited.add(url)
@@ -75,14 +94,14 @@ class Gallery:
                 per_second=self.per_second,
                 accept="text/html",
                 max_bytes=PAGE_BYTES,
-                etag=before.pop("etag", None),
-                last_modified=before.pop("last_modified", None),
+                etag=token(before.pop("etag", None)) or None,
+                last_modified=token(before.pop("last_modified", None)) or None,
             )
             if answer.status == HTTPStatus.NOT_MODIFIED:
                 return
-            soup = parsed(answer.data)
-            if reserved(soup, settings.user_agent):
+            if reserved(answer.data, product(settings.user_agent)):
                 raise FetchRefused("noai", f"{url} asks not to be used for AI.")
+            soup = parsed(answer.data)
             base = base_of(soup, answer.url)
             onward = next_page(soup, base, answer.url)
             onward = onward if onward not in visited else ""
@@ -99,6 +118,11 @@ class Gallery:
 
     def announce(self, visitor: Visitor, settings: Settings, listed: Listed) -> None:
         """Nobody asks for it."""
+
+
+def _without_password(address: str) -> str:
+    """An address as it may be shown."""
+    return re.sub(r"//[^/]*@", "//", address)
 
 
 def _unless_changed(query: str, url: str, answer: Answer) -> Mapping[str, Any] | None:
@@ -141,27 +165,50 @@ def _without_hidden(html: bytes) -> bytes:
     return b"".join([*shown, html[place:]])
 
 
-def reserved(soup: BeautifulSoup, user_agent: str) -> bool:
+def reserved(html: bytes, agent: str) -> bool:
     """Whether a page keeps its pictures from AI.
 
     Read are `<meta name="robots">` and the same for our own name with `noai` or `noimageai`, and
-    the TDM reservation protocol's `<meta name="tdm-reservation" content="1">`.
+    the TDM reservation protocol's `<meta name="tdm-reservation" content="1">`, wherever they
+    stand: who asks in a comment is heard, too.
+
+    Parameters
+    ----------
+    html
+        The page.
+    agent
+        Our product name, lower-case.
     """
-    own_name = re.split(r"[/\s]", user_agent, maxsplit=1)[0].lower()
-    for meta in soup.find_all("meta"):
-        name = str(meta.get("name", "")).strip().lower()
-        content = str(meta.get("content", "")).lower()
-        if name in ("robots", own_name) and RESERVED & set(re.split(r"[,\s]+", content)):
+    for said in _metas(html):
+        names = {said.get(name, "").strip().lower() for name in ("name", "property", "http-equiv")}
+        content = unescape(said.get("content", ""))
+        if names & {"robots", "x-robots-tag", agent} and opts_out(content):
             return True
-        if name == "tdm-reservation" and content.strip() == "1":
+        if "tdm-reservation" in names and content.strip() == "1":
             return True
     return False
+
+
+def _metas(html: bytes) -> Iterator[dict[str, str]]:
+    """The attributes of each `<meta>`; no character is read twice."""
+    place = 0
+    while found := META.search(html, place):
+        said: dict[str, str] = {}
+        place = found.end()
+        while attribute := ATTRIBUTE.match(html, place):
+            place = attribute.end()
+            name, *values = (each or b"" for each in attribute.groups())
+            value = next(filter(None, values), b"").decode("utf-8", "replace")
+            said.setdefault(name.decode("utf-8", "replace").lower(), value)
+            if len(said) > MOST_ATTRIBUTES:
+                break
+        yield said
 
 
 def base_of(soup: BeautifulSoup, url: str) -> str:
     """What addresses on the page are relative to."""
     base = soup.find("base", href=True)
-    return _joined(url, str(base["href"])) or url if isinstance(base, Tag) else url
+    return _whole(url, str(base["href"])) or url if isinstance(base, Tag) else url
 
 
 def pictures(soup: BeautifulSoup, base: str) -> list[str]:
@@ -177,7 +224,7 @@ def pictures(soup: BeautifulSoup, base: str) -> list[str]:
         else:
             candidates = [] if _shown_larger(tag) else [_picture(tag)]
         for candidate in candidates:
-            url = urldefrag(_joined(base, candidate)).url
+            url = urldefrag(_whole(base, candidate)).url
             if url and not urlsplit(url).path.lower().endswith(DRAWN):
                 found.setdefault(url)
     return list(found)
@@ -238,22 +285,16 @@ def _size(text: str | None) -> float:
 
 
 def next_page(soup: BeautifulSoup, base: str, here: str) -> str:
-    """What the page links to with rel=next, if that is on the same host."""
+    """What the page links to with rel=next, if that is of the same origin."""
     for tag in soup.find_all(["link", "a"], rel=True, href=True):
         if "next" in [str(each).lower() for each in tag.get_attribute_list("rel")]:
-            url = urldefrag(_joined(base, str(tag["href"]))).url
-            if url and urlsplit(url).netloc == urlsplit(here).netloc:
+            url = urldefrag(_whole(base, str(tag["href"]))).url
+            if url and origin(url) == origin(here):
                 return url
     return ""
 
 
-def _joined(base: str, address: str) -> str:
-    """A whole address; empty for what cannot be one."""
-    address = address.strip()
-    if not address:
-        return ""
-    try:
-        url = urljoin(base, address)
-    except ValueError:
-        return ""
-    return url if is_web(url) else ""
+def _whole(base: str, address: str) -> str:
+    """A whole address that may be asked for; empty for what cannot be one."""
+    url = joined(base, address.strip()) if address.strip() else ""
+    return url if is_fetchable(url) else ""

@@ -27,8 +27,8 @@ class Lexica(JsonApi):
     terms = "https://lexica.art/terms"
     licence = "Lexica's terms (https://lexica.art/terms)"
     licence_rule = (
-        "Lexica states no licence for a picture; each is recorded as under Lexica's terms, which "
-        "tell personal from commercial use. Read them first."
+        "Lexica states no licence for a picture, and all are taken all the same; each is recorded "
+        "as under Lexica's terms, which tell personal from commercial use. Read them first."
     )
     address = "https://lexica.art"
     per_second = 0.5

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from config import Settings
-from domain import FetchRefused, Unacceptable, Unavailable
+from domain import ExposrError, FetchRefused, Unacceptable, Unavailable
 from scraper.fetch import Answer
 from scraper.manners import Visitor
 
@@ -20,6 +21,13 @@ ASKED_AGAIN = 2
 """Times an API is asked once more when its answer is no JSON: some break off, or send HTML."""
 LONGEST = 500
 """Characters of a name or title that are kept."""
+LONGEST_TOKEN = 4_000
+"""Characters of what an API wants back to go on."""
+UNSAYABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+FOR_GOOD = frozenset(
+    {"robots", "noai", "url", "scheme", "credentials", "port", "address", "redirects", "too_large"}
+)
+"""Why an address is not fetched, where a second try changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +175,13 @@ class JsonApi:
                 max_bytes=API_BYTES,
             )
         except FetchRefused as refused:
+            cannot = Declined if declined(refused) else Unavailable
             if refused.detail.get("status") in (401, 403) and self.key:
-                raise Unavailable(
+                raise cannot(
                     f"{self.name}: {refused.message} The key in {self.key.upper()} is not "
                     "accepted, or has no requests left for now."
                 ) from refused
-            raise Unavailable(f"{self.name}: {refused.message}") from refused
+            raise cannot(f"{self.name}: {refused.message}") from refused
 
     @staticmethod
     def _read(answer: Answer) -> Any:
@@ -191,8 +200,20 @@ class JsonApi:
         """
         listed = found.get(name)
         if not isinstance(listed, list):
-            raise Unavailable(f"{self.name} answered without the list {name!r} its API has.")
+            raise Declined(f"{self.name} answered without the list {name!r} its API has.")
         return listed
+
+
+class Declined(Unavailable):
+    """A source answered, but not with what was asked for: another question may do."""
+
+
+def declined(error: ExposrError) -> bool:
+    """Whether what was asked for is at fault, not that it was asked just now."""
+    if isinstance(error, FetchRefused):
+        status = error.detail.get("status", 0)
+        return error.reason in FOR_GOOD or 400 <= status < 500
+    return isinstance(error, Declined)
 
 
 def page_of(listed: list[Listed | None], cursor: Mapping[str, Any] | None) -> Page:
@@ -202,19 +223,33 @@ def page_of(listed: list[Listed | None], cursor: Mapping[str, Any] | None) -> Pa
 
 
 def text(entry: Any, *path: str, longest: int = LONGEST) -> str:
-    """The words at a place inside an answer, on one line; empty where there are none."""
+    """The words at a place inside an answer, on one line; empty where there are none.
+
+    They come without what no database, address or terminal takes: halves of surrogate pairs and
+    control characters.
+    """
     for name in path:
         entry = entry.get(name) if isinstance(entry, dict) else None
     if isinstance(entry, bool) or not isinstance(entry, str | int | float):
         return ""
-    return " ".join(str(entry).split())[:longest]
+    return " ".join(UNSAYABLE.sub("", " ".join(str(entry).split())).split())[:longest]
 
 
 def link(entry: Any, *path: str) -> str:
     """The web address at a place inside an answer; empty where there is none."""
     for name in path:
         entry = entry.get(name) if isinstance(entry, dict) else None
-    return entry.strip() if isinstance(entry, str) and is_web(entry.strip()) else ""
+    return entry.strip() if isinstance(entry, str) and is_fetchable(entry.strip()) else ""
+
+
+def token(entry: Any, *path: str) -> str:
+    """What an API wants back as it gave it; empty where it is too long or cannot be sent."""
+    for name in path:
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    if isinstance(entry, bool) or not isinstance(entry, str | int):
+        return ""
+    said = str(entry)
+    return "" if len(said) > LONGEST_TOKEN or UNSAYABLE.search(said) else said
 
 
 def is_web(url: str) -> bool:
@@ -224,6 +259,11 @@ def is_web(url: str) -> bool:
         return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
+
+
+def is_fetchable(url: str) -> bool:
+    """Whether it is such an address in plain form, and holds no name or password."""
+    return is_web(url) and not UNSAYABLE.search(url) and "@" not in urlsplit(url).netloc
 
 
 def number(entry: Any, *path: str) -> int:

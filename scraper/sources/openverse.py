@@ -7,6 +7,7 @@ from typing import Any
 
 from config import Settings
 from scraper.manners import Visitor
+from scraper.sources.licences import is_free
 from scraper.sources.listing import (
     JsonApi,
     Listed,
@@ -33,7 +34,8 @@ class Openverse(JsonApi):
     label = "real"
     terms = "https://docs.openverse.org/terms_of_service.html"
     licence_rule = (
-        "CC0, Public Domain Mark, CC BY and CC BY-SA, as the API states for each picture."
+        "CC0, Public Domain Mark, CC BY and CC BY-SA, as the API states for each picture, with its "
+        "version; without a stated licence it is refused."
     )
     address = "https://api.openverse.org"
     per_second = 0.3  # twenty a minute without an account
@@ -78,10 +80,8 @@ class Openverse(JsonApi):
         )
 
     def allows(self, listed: Listed) -> bool:
-        """One of those that were asked for, and nothing that is like them."""
-        name = listed.license.partition(" (")[0]
-        # "CC BY" must not let "CC BY-NC 2.0" through: the next character has to be a space
-        return any(name == each or name.startswith(f"{each} ") for each in LICENCES.values())
+        """One of those that were asked for, with its version, and nothing that is like them."""
+        return is_free(listed.license)
 
 
 def _licence(entry: Mapping[str, Any]) -> str:

@@ -21,8 +21,8 @@ class Pexels(JsonApi):
     terms = "https://www.pexels.com/terms-of-service/"
     licence = "Pexels License (https://www.pexels.com/license/)"
     licence_rule = (
-        "The Pexels License, which holds for all its API gives. Your key stands for their terms: "
-        "read there what they say on learning from pictures."
+        "The Pexels License, which holds for all its API gives; no picture states one. Your key "
+        "stands for their terms: read there what they say on learning from pictures."
     )
     address = "https://api.pexels.com"
     per_second = 0.05  # two hundred an hour

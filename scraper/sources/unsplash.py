@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from config import Settings
 from domain import Unavailable
+from scraper.addresses import origin
 from scraper.manners import Visitor
 from scraper.sources.listing import JsonApi, Listed, Page, link, number, page_number, page_of, text
 
@@ -23,9 +23,9 @@ class Unsplash(JsonApi):
     terms = "https://unsplash.com/api-terms"
     licence = "Unsplash License (https://unsplash.com/license)"
     licence_rule = (
-        "The Unsplash License, which holds for all it gives except Unsplash+ pictures; those are "
-        "refused. Your key stands for their API terms: read there what they say on learning from "
-        "pictures."
+        "The Unsplash License, which holds for all it gives except Unsplash+ pictures, which are "
+        "refused; no picture states one. Your key stands for their API terms: read there what they "
+        "say on learning from pictures."
     )
     address = "https://api.unsplash.com"
     per_second = 1.0
@@ -77,9 +77,7 @@ class Unsplash(JsonApi):
         """Its guidelines want each download counted at the address that goes with the picture."""
         if not listed.announce:
             return
-        here, there = urlsplit(self.base(settings)), urlsplit(listed.announce)
-        if (here.scheme, here.netloc) != (there.scheme, there.netloc):
-            raise Unavailable(
-                f"unsplash wants the key sent to {there.netloc}, which is not its API."
-            )
+        there = origin(listed.announce)
+        if there != origin(self.base(settings)):
+            raise Unavailable(f"unsplash wants the key sent to {there}, which is not its API.")
         self.get(visitor, settings, listed.announce)

@@ -137,7 +137,7 @@ def test_unknown_task_is_not_found_everywhere(any_store: Store, name: str) -> No
         lambda: s.versions.all(name),
         lambda: s.versions.current(name),
         lambda: s.versions.promote(name, "v1", "why"),
-        lambda: s.versions.settle(name, "v1", run("r"), promote=True, why="why"),
+        lambda: s.versions.settle(name, "v1", run("r"), promote=True, why="why", against=None),
         lambda: s.versions.promotions(name),
         lambda: s.versions.previous(name),
         lambda: s.versions.state(name),

@@ -513,6 +513,23 @@ def test_no_vectors_is_an_empty_matrix(any_store: Store) -> None:
         assert back.dtype == np.float32
 
 
+def test_which_pictures_have_a_vector_is_told_of_each_embedder(any_store: Store) -> None:
+    any_store.vectors.put("e", [sha("a"), sha("b")], rows(2, 4))
+    any_store.vectors.put("other", [sha("c")], rows(1, 4))
+
+    asked = [sha("c"), sha("b"), sha("a"), sha("none"), sha("a")]
+    assert any_store.vectors.present("e", asked) == {sha("a"), sha("b")}
+    assert any_store.vectors.present("other", asked) == {sha("c")}
+    assert any_store.vectors.present("e", []) == set()
+
+
+def test_which_of_very_many_pictures_have_a_vector(any_store: Store) -> None:
+    names = [sha(str(i)) for i in range(100_003)]
+    any_store.vectors.put("e", names[-2:], rows(2, 4))
+
+    assert any_store.vectors.present("e", names) == set(names[-2:])
+
+
 def test_putting_again_changes_nothing(any_store: Store) -> None:
     any_store.vectors.put("e", [sha("a")], rows(1, 4, seed=1))
     any_store.vectors.put("e", [sha("a"), sha("b"), sha("b")], rows(3, 4, seed=2))

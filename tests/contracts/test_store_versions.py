@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain import NotFound, TaskKind
+from domain import Conflict, NotFound, TaskKind
 from storage import Promotion, Store
 from tests.contracts.stores import NOON, run, version
 
@@ -96,7 +96,7 @@ def test_previous_version_comes_with_when_it_was_live_last(store: Store) -> None
 def test_promoted_version_and_its_run_are_written_together(store: Store) -> None:
     before = store.versions.state(TASK)
     given = run("r", version="a", job_id="j", detail={"gate": {"auc": [0.9, None]}})
-    assert store.versions.settle(TASK, "a", given, promote=True, why="better")
+    assert store.versions.settle(TASK, "a", given, promote=True, why="better", against=None)
     assert store.versions.state(TASK).counter == before.counter + 1
     assert store.versions.state(TASK).current == "a"
     assert store.versions.promotions(TASK) == [Promotion("a", given.finished_at, "better", None)]
@@ -106,7 +106,7 @@ def test_promoted_version_and_its_run_are_written_together(store: Store) -> None
 def test_kept_version_has_a_run_and_moves_nothing(store: Store) -> None:
     before = store.versions.state(TASK)
     given = run("r", gate="kept", version="a")
-    assert store.versions.settle(TASK, "a", given, promote=False, why="worse")
+    assert store.versions.settle(TASK, "a", given, promote=False, why="worse", against=None)
     assert store.versions.state(TASK) == before
     assert store.versions.promotions(TASK) == []
     assert store.runs.of_version(TASK, "a") == given
@@ -114,11 +114,12 @@ def test_kept_version_has_a_run_and_moves_nothing(store: Store) -> None:
 
 def test_settling_again_changes_nothing_even_after_a_rollback(store: Store) -> None:
     promoted(store, "a")
-    assert store.versions.settle(TASK, "b", run("r", version="b"), promote=True, why="better")
+    given = run("r", version="b")
+    assert store.versions.settle(TASK, "b", given, promote=True, why="better", against="a")
     store.versions.promote(TASK, "a", "rolled back")
     before = store.versions.state(TASK)
     again = run("again", version="b")
-    assert not store.versions.settle(TASK, "b", again, promote=True, why="better")
+    assert not store.versions.settle(TASK, "b", again, promote=True, why="better", against="c")
     assert store.versions.state(TASK) == before
     assert [one.id for one in store.runs.all(TASK)] == ["r"]
 
@@ -126,7 +127,7 @@ def test_settling_again_changes_nothing_even_after_a_rollback(store: Store) -> N
 def test_run_that_cannot_be_written_promotes_nothing(store: Store) -> None:
     unwritable = run("r", counts={"ai": object()}, version="a")
     with pytest.raises(TypeError, match="serializable"):
-        store.versions.settle(TASK, "a", unwritable, promote=True, why="better")
+        store.versions.settle(TASK, "a", unwritable, promote=True, why="better", against=None)
     assert store.versions.current(TASK) is None
     assert store.versions.promotions(TASK) == []
     assert store.runs.all(TASK) == []
@@ -134,9 +135,57 @@ def test_run_that_cannot_be_written_promotes_nothing(store: Store) -> None:
 
 def test_version_of_a_task_that_was_reset_meanwhile_is_not_settled(store: Store) -> None:
     store.tasks.reset(TASK)
+    given = run("r", version="a")
     with pytest.raises(NotFound):
-        store.versions.settle(TASK, "a", run("r", version="a"), promote=True, why="better")
+        store.versions.settle(TASK, "a", given, promote=True, why="better", against=None)
     assert store.runs.all(TASK) == []
+
+
+@pytest.mark.parametrize("promote", [True, False])
+@pytest.mark.parametrize("against", ["a", None])
+def test_what_was_decided_against_another_version_than_the_current_is_not_settled(
+    store: Store, against: str | None, promote: bool
+) -> None:
+    promoted(store, "ab")
+    before, given = store.versions.state(TASK), run("r", version="c")
+
+    with pytest.raises(Conflict, match="b is the current one"):
+        store.versions.settle(TASK, "c", given, promote=promote, why="better", against=against)
+
+    assert store.versions.state(TASK) == before
+    assert store.runs.all(TASK) == []
+
+
+# --- added to the task that it was trained for ---
+
+
+def test_version_of_the_pictures_of_a_task_that_was_reset_is_not_kept(store: Store) -> None:
+    trained_for = store.tasks.get(TASK).id
+    store.tasks.reset(TASK)
+
+    with pytest.raises(NotFound, match="reset or made anew"):
+        store.versions.add(version("e"), task_id=trained_for)
+
+    assert store.versions.all(TASK) == []
+
+
+def test_version_of_a_task_that_was_made_anew_under_its_name_is_not_kept(store: Store) -> None:
+    trained_for = store.tasks.create("smile", TaskKind.PHOTO, open=True).id
+    store.tasks.delete("smile")
+    store.tasks.create("smile", TaskKind.PHOTO, open=True)
+
+    with pytest.raises(NotFound, match="reset or made anew"):
+        store.versions.add(version("e", "smile"), task_id=trained_for)
+
+
+def test_version_of_a_task_that_was_brought_back_meanwhile_is_kept(store: Store) -> None:
+    trained_for = store.tasks.get(TASK).id
+    archive = store.tasks.reset(TASK)
+    store.tasks.restore(TASK, archive.id)
+
+    store.versions.add(version("e"), task_id=trained_for)
+
+    assert store.versions.get(TASK, "e").id == "e"
 
 
 def test_settled_at_once_by_several_it_is_written_once(
@@ -148,7 +197,9 @@ def test_settled_at_once_by_several_it_is_written_once(
     def settle(name: str, own: Store) -> None:
         together.wait()
         given = run(name, version="a")
-        wrote.append(own.versions.settle(TASK, "a", given, promote=True, why="better"))
+        wrote.append(
+            own.versions.settle(TASK, "a", given, promote=True, why="better", against=None)
+        )
 
     threads = [threading.Thread(target=settle, args=(f"r{i}", open_another())) for i in range(4)]
     for thread in threads:

@@ -39,7 +39,7 @@ def task(store: Store) -> Store:
 
 def side(kept: Answers, card: Mapping[str, Any], classes: Sequence[str] | None = None) -> Side:
     version = ModelVersion("v", TASK, EMBEDDER, "svm", "", False, datetime.now(UTC), card)
-    return Side(version, Constant(classes or kept.classes), kept)
+    return Side(version, Constant(classes or kept.classes), kept, EMBEDDER)
 
 
 def gathered(
@@ -47,7 +47,7 @@ def gathered(
 ) -> Evidence:
     """With the card of the current version."""
     sides = side(candidate, {}), side(current, card or {})
-    return gather_evidence(store, store.tasks.get(TASK), *sides, embedder=EMBEDDER)
+    return gather_evidence(store, store.tasks.get(TASK), *sides)
 
 
 def keep(store: Store, name: str, label: str) -> None:

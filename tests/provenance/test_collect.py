@@ -21,6 +21,7 @@ from tests.provenance.files import (
 )
 
 SAMPLER = workflow("CheckpointLoaderSimple", "KSampler", "SaveImage")
+JOB = f"{'a' * 8}-bbbb-4ccc-8ddd-{'e' * 12}"
 CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS 90D"}
 TAKING = {0x829A: (1, 200), 0x829D: (28, 10), 0x8827: 200, 0x920A: (50, 1)}
 
@@ -70,6 +71,10 @@ def test_the_text_of_a_generator_in_a_png_points_to_ai(
         {"Software": "Adobe Photoshop 25.0"},
         {"Description": "What Midjourney and Stable Diffusion have done to photography"},
         {"parameters": "Steps: 3 up to the church"},
+        {"Description": "Walk, Steps: 12, Seed: 4"},
+        {"Comment": "Steps: 900, Size: XL, Model: Ann, Seed: none"},
+        {"Comment": f"Print of Ann. Job ID: {JOB}"},
+        {"Description": f"Job ID: {JOB} at the printer's, photo by me"},
         {"Comment": '{"prompt": "shutter"}'},
         {"workflow": '{"nodes": "none"}'},
         {"workflow": "[" * 100_000},
@@ -78,6 +83,27 @@ def test_the_text_of_a_generator_in_a_png_points_to_ai(
 )
 def test_other_texts_say_nothing(texts: dict[str, str]) -> None:
     assert collect(png(texts)) == ()
+
+
+@pytest.mark.parametrize(
+    "said", ["Walk, Steps: 12, Seed: 4", f"Photo by me. Job ID: {JOB}", "Steps: 9, Sampler: Ann"]
+)
+def test_a_photographer_s_words_accuse_nobody(said: str) -> None:
+    described = jpeg(exif=exif({0x010E: said, **CAMERA}, TAKING))
+    assert pointing(described) == [("camera", "real")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        A1111,
+        "a cat\nSteps: 25, Size: 512x512, Seed: 1, Model: v1-5, CFG scale: 7",
+        "a cat\nSteps: 4, Sampler: DPM++ 2M, Schedule type: Karras, Seed: 77",
+    ],
+)
+def test_the_settings_of_web_uis_are_known_in_any_order(said: str) -> None:
+    assert only(png({"parameters": said})).points_to == "ai"
+    assert only(jpeg(exif=exif({0x010E: said}))).points_to == "ai"
 
 
 def test_a_workflow_that_draws_nothing_points_nowhere() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from zlib import crc32
 
@@ -144,6 +145,29 @@ def test_a_hang_is_ended() -> None:
     apart = fake("import time; time.sleep(600)", seconds=0.2)
     for data in (b"x", b"x" * 8_000_000):  # the second does not even fit into the pipe
         assert apart.ask(data, "image/jpeg")["status"] == "unread"
+    apart.close()
+
+
+SOMETIMES_HANGS = """
+import sys, time
+reply = b'{"status": "valid"}'
+while head := sys.stdin.buffer.read(6):
+    kind, length = int.from_bytes(head[:2], "big"), int.from_bytes(head[2:], "big")
+    sys.stdin.buffer.read(kind)
+    if sys.stdin.buffer.read(length) == b"hang":
+        time.sleep(600)
+    sys.stdout.buffer.write(len(reply).to_bytes(4, "big") + reply)
+    sys.stdout.buffer.flush()
+"""
+
+
+def test_a_file_that_hangs_fails_alone_where_others_may_wait() -> None:
+    apart = fake(SOMETIMES_HANGS, seconds=2.0)
+    with ThreadPoolExecutor(8) as threads:
+        hung = [threads.submit(apart.ask, b"hang", "image/jpeg", wait=60) for _ in range(2)]
+        others = [threads.submit(apart.ask, b"x", "image/jpeg", wait=60) for _ in range(6)]
+        assert [each.result()["status"] for each in hung] == ["unread"] * 2
+        assert [each.result()["status"] for each in others] == ["valid"] * 6
     apart.close()
 
 

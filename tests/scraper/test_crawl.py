@@ -16,6 +16,7 @@ from scraper.ledger import COUNTS, since_midnight
 from scraper.sources import SOURCES
 from storage import Store
 from tests.pictures import encode, photo
+from tests.provenance.files import A1111, png
 from tests.scraper.apis import KEYS, Fault, Shown, Site, picture, serving_apis
 
 TASK = "authenticity"
@@ -118,14 +119,14 @@ def test_a_run_goes_on_after_the_pages_that_are_wholly_settled(desk: Desk) -> No
 def test_new_pictures_are_found_on_top_after_the_whole_listing_was_gone_through(
     desk: Desk,
 ) -> None:
-    desk.site.add("commons", 120)
-    assert desk.collect("commons", 200).counts["kept"] == 120
+    desk.site.add("commons", 160)
+    assert desk.collect("commons", 200).counts["kept"] == 160
     new = desk.site.add("commons", 8)
     before = len(desk.site.asked)
     row = desk.collect("commons", 200)
     assert (row.ended, row.counts["kept"]) == (crawling.MOSTLY_KNOWN, 8)
     listings = [asked for asked in desk.site.asked[before:] if asked.path == "/commons/w/api.php"]
-    assert len(listings) < 6  # of seven: what comes after is known
+    assert len(listings) < 8  # of ten: what comes after is known
     assert {one.data for one in new} <= {
         desk.store.blobs.get(one.sha256) for one in desk.store.samples.all(TASK)
     }
@@ -207,6 +208,42 @@ def test_a_broken_file_is_asked_for_again_only_if_it_has_changed(desk: Desk) -> 
     assert [asked.status for asked in desk.site.asked if asked.path == broken.path] == [200, 304]
     desk.site.change(broken, picture("ai", 5))
     assert desk.collect("lexica").counts["kept"] == 1
+
+
+@pytest.mark.parametrize("versions", [False, True])
+def test_a_broken_file_that_does_not_tell_its_versions_is_asked_for_once(
+    desk: Desk, versions: bool
+) -> None:
+    (broken,) = desk.site.add("lexica", [b"\x89PNG no picture"])
+    headers = {"ETag": broken.etag} if versions else {}
+    faults = [Fault(body=b"<html>log in</html>", headers=headers)] * (2 if versions else 1)
+    desk.site.fail("lexica", *faults, pictures=True)
+    for _ in range(4):
+        desk.collect("lexica")
+    assert desk.site.fetched("lexica") == [broken.path] * (2 if versions else 1)
+    desk.site.add("lexica", 1, facts={"id": f"0482ee68-{broken.number}"})  # at another address
+    assert desk.collect("lexica").counts["kept"] == 1
+
+
+def test_a_refused_licence_is_looked_at_again_only_when_another_is_stated(desk: Desk) -> None:
+    (one,) = desk.site.add("openverse", 1, facts={"id": "a", "license": "by-nc"})
+    assert told(desk.collect("openverse")) == {"listed": 1, "refused_licence": 1}
+    assert told(desk.collect("openverse")) == {"listed": 1, "unchanged": 1}
+    desk.site.add("openverse", 1, facts={"id": "a", "license": "by"})
+    assert desk.collect("openverse").counts["kept"] == 1
+    assert one.path not in desk.site.fetched("openverse")
+
+
+def test_a_run_ends_when_picture_after_picture_is_not_wanted(desk: Desk) -> None:
+    desk.site.add("page", [png({"parameters": A1111}, seed=n) for n in range(200)])
+    desk.site.page_size = 1000
+    row = desk.collect("page", 1)
+    assert row.ended == crawling.NONE_WANTED
+    assert crawling.IN_VAIN <= row.counts["fetched"] < 150
+    assert row.counts["contradicted"] == row.counts["fetched"]
+    row = desk.collect("page", 1)  # what was not looked at yet
+    assert row.counts["fetched"] + row.counts["unchanged"] == 200
+    assert not [*(desk.opened.settings.data_dir / "pictures").rglob("*/*/*")]
 
 
 def test_broken_files_are_put_aside_with_their_address(desk: Desk) -> None:
@@ -389,6 +426,8 @@ def test_a_clock_that_stands_still_does_no_harm(desk: Desk) -> None:
         (CrawlRequest("page", url="https://x.example", label="ai", license=" "), "license"),
         (CrawlRequest("page", url="https://x.example", license="CC0"), "label"),
         (CrawlRequest("page", url="file:///etc", label="ai", license="CC0"), "query"),
+        (CrawlRequest("openverse", query="a\udcff"), "query"),
+        (CrawlRequest("page", url="https://x.example/\x00", label="ai", license="CC0"), "url"),
         (CrawlRequest("openverse", task="smile"), "label"),
         (CrawlRequest("openverse", task="Not a name", label="x"), "name"),
     ],

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from config import ConfigError, Settings, load_settings
-from domain import TaskKind
+from domain import TaskKind, Unavailable
+from provenance.apart import _READERS, Apart
+from scraper.crawl import CrawlRequest, crawl
 from scraper.ingest import Request, ingest_folder
 from scraper.intake import Intake, Offer, Outcome, ingest_picture
 from storage import Store
 from tests.provenance.files import A1111, certificates, jpeg, png, signed
+from tests.scraper.apis import serving_apis
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,57 @@ def test_a_folder_tells_what_the_file_says(opened: Opened, tmp_path: Path) -> No
 
 def test_what_is_put_aside_founds_no_family_and_holds_no_label(opened: Opened) -> None:
     intake = Intake(opened, opened.store.tasks.get("authenticity"))
-    read = intake.read(png({"parameters": A1111}))
+    read = intake.read(png({"parameters": A1111}), "ai")
     first = intake.take([(read, Offer("real", "web")), (read, Offer("ai", "web"))])
     assert [outcome for outcome, _ in first] == [Outcome.CONTRADICTED, Outcome.KEPT]
     assert intake.objection(read, "real")[0] == "contradiction"  # it is stored as ai by now
+
+
+def test_the_bytes_of_what_is_put_aside_are_not_kept(opened: Opened) -> None:
+    ingest_picture(opened, png({"parameters": A1111}), "authenticity", Offer("real", "web"))
+    assert [*(opened.settings.data_dir / "pictures").rglob("*/*/*")] == []
+    _, sample = ingest_picture(opened, jpeg(seed=2), "authenticity", Offer("real", "web"))
+    assert sample is not None and opened.store.blobs.exists(sample.sha256)
+
+
+HANGS = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+@pytest.fixture
+def hanging(opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
+    """A desk whose reader of content credentials never answers."""
+    anchors = tmp_path / "trusted.pem"
+    reader = Apart(HANGS, seconds=0.1)
+    monkeypatch.setitem(_READERS, anchors, reader)
+    yield Opened(opened.settings.model_copy(update={"trust_list": anchors}), opened.store)
+    reader.close()
+
+
+def test_what_cannot_be_looked_into_is_not_taken_for_what_it_may_not_be(
+    hanging: Opened, tmp_path: Path
+) -> None:
+    data = signed("trainedAlgorithmicMedia")
+    with pytest.raises(Unavailable):
+        ingest_picture(hanging, data, "authenticity", Offer("real", "web"))
+    folder = tmp_path / "real"
+    folder.mkdir()
+    (folder / "1.jpg").write_bytes(data)
+    (folder / "2.jpg").write_bytes(jpeg(seed=2))
+    summary = ingest_folder(hanging, Request(folder, label="real"))
+    assert (summary.kept, [one.reason for one in summary.refused]) == (1, ["unread"])
+
+
+def test_a_picture_that_is_not_looked_into_now_is_collected_later(hanging: Opened) -> None:
+    data = signed("trainedAlgorithmicMedia")
+    with serving_apis() as site:
+        site.add("pexels", [data])
+        settings = hanging.settings.model_copy(update=site.settings)
+        request = CrawlRequest("pexels")
+        first = crawl(Opened(settings, hanging.store), request)
+        assert (first.counts["failed"], first.counts["kept"]) == (1, 0)
+        sound = settings.model_copy(update={"trust_list": None})
+        second = crawl(Opened(sound, hanging.store), request)
+        assert (second.counts["contradicted"], second.counts["kept"]) == (1, 0)
 
 
 def test_a_task_may_call_it_otherwise(opened: Opened) -> None:

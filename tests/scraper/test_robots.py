@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from scraper.robots import MOST_BYTES, opted_out, origin, product, read
+from scraper.addresses import origin
+from scraper.robots import MOST_BYTES, opted_out, product, read
 
 
 def allowed(text: str, path: str = "/a", agent: str = "exposr") -> bool:
@@ -79,6 +80,13 @@ def test_a_mark_of_byte_order_is_no_part_of_the_first_line() -> None:
     assert not read(b"\xef\xbb\xbfUser-agent: *\nDisallow: /", "exposr").allows("http://s/a")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_what_an_editor_wrote_in_utf_16_is_read(encoding: str) -> None:
+    rules = "User-agent: *\nDisallow: /a\n".encode(encoding)
+    assert not read(rules, "exposr").allows("http://s/a")
+    assert read(rules, "exposr").allows("http://s/b")
+
+
 def test_what_is_no_text_allows_everything() -> None:
     assert read(bytes(range(256)) * 10, "exposr").allows("http://s/a")
 
@@ -129,6 +137,9 @@ def test_a_robots_txt_made_to_be_slow_is_read_at_once() -> None:
             True,
         ),
         ("# Content-Signal: ai-train=no\nUser-agent: *\nAllow: /", True),
+        ("Content-Signal: ai-train=no\nUser-agent: *\nAllow: /", False),
+        ("Content-Signal: ai-train=no\n\nUser-agent: exposr\nAllow: /", False),
+        ("Content-Signal: ai-train=no", False),
     ],
 )
 def test_a_content_signal_keeps_from_training(text: str, training: bool) -> None:
@@ -151,6 +162,15 @@ def test_a_content_signal_keeps_from_training(text: str, training: bool) -> None
         (["gptbot: noindex, exposr: noai"], True),
         (["max-image-preview: large, noai"], True),
         (["unavailable_after: 25 Jun 2030 15:00:00 PST, noai"], True),
+        (["unavailable_after: Fri, 25 Jun 2027 15:00:00 GMT, noai"], True),
+        (["unavailable_after: Friday, 25-Jun-27 15:00:00 GMT; noai"], True),
+        (["noai noimageai"], True),
+        (["noai;"], True),
+        (["noindex; noai"], True),
+        (["noindex: , noai"], True),
+        (["noai: 1"], True),
+        (["gptbot: noindex; noai"], False),
+        (["gptbot : noai"], False),
         (["noaid, ai"], False),
         ([""], False),
     ],

@@ -11,7 +11,7 @@ from config import Settings, load_settings
 from domain import ExposrError, FetchRefused, Unacceptable, Unavailable
 from scraper.arguments import SIDES
 from scraper.manners import Visitor
-from scraper.sources import SOURCES, Listed, Page, source_named, sources_for
+from scraper.sources import SOURCES, Listed, Page, source_named
 from scraper.sources.gallery import base_of, next_page, parsed, pictures, reserved
 from tests.scraper.apis import APIS, Fault, Site, serving_apis
 
@@ -132,7 +132,11 @@ def test_a_licence_the_rule_does_not_take_is_refused(
         "CC BY 4.0",
         "CC BY-SA 3.0",
         "CC BY-SA 3.0 de",
+        "CC BY 2.5 scotland",
+        "cc by-sa 4.0",
+        "CC BY-SA 4.0,3.0,2.5,2.0,1.0",
         "PD-algorithm",
+        "PD-old-70",
         "GFDL",
         "FAL",
     ],
@@ -140,6 +144,41 @@ def test_a_licence_the_rule_does_not_take_is_refused(
 def test_the_free_licences_of_commons_are_taken(site: Site, settings: Settings, words: str) -> None:
     said = {"LicenseShortName": words}
     assert SOURCES["commons"].allows(first(site, settings, "commons", extmetadata=said))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CC BY 4.0 NonCommercial",
+        "CC BY 4.0-NonCommercial",
+        "CC BY 4.0 NC",
+        "CC BY-SA 4.0\u00a0NC",
+        "cc by 4.0 no derivatives",
+        "CC BY 4.0 with additional terms: no AI training",
+        "CC BY NC",
+        "CC BY noncommercial",
+        "CC BY",
+        "CC BY-SA 4.0 (http://creativecommons.org/licenses/by-nc-sa/4.0/)",
+        "CC BY 4.0 (see the page)",
+        "CC0 in part",
+        "Public domain in the US only, non-free elsewhere",
+        "Public domain dedication revoked",
+        "PD Not",
+        "GFDL or none",
+        "Falsified",
+    ],
+)
+def test_words_that_take_back_what_a_licence_gives_are_heard(words: str) -> None:
+    for name in ("commons", "commons-ai", "openverse"):
+        assert not SOURCES[name].allows(Listed("k", "https://x.example/y", "", words, ""))
+
+
+@pytest.mark.parametrize(
+    "words", ["CC BY 4.0", "CC BY-SA 2.0", "CC0 1.0", "Public Domain Mark 1.0"]
+)
+def test_the_licences_that_openverse_is_asked_for_are_taken(words: str) -> None:
+    for stated in (words, f"{words} (https://creativecommons.org/licenses/by/2.0/)"):
+        assert SOURCES["openverse"].allows(Listed("k", "https://x.example/y", "", stated, ""))
 
 
 @pytest.mark.parametrize(
@@ -404,7 +443,7 @@ def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 def test_the_command_line_knows_the_sources() -> None:
-    assert {side: [source.name for source in sources_for(side)] for side in SIDES} == {
+    assert {side: [name for name in SOURCES if SOURCES[name].label == side] for side in SIDES} == {
         side: list(names) for side, names in SIDES.items()
     }
     assert {*SIDES["ai"], *SIDES["real"], "page"} == set(SOURCES)
@@ -418,6 +457,31 @@ def test_every_source_says_its_terms_and_its_rule(name: str) -> None:
     assert source.licence_rule.endswith(".")
     assert source.per_second > 0 and source.pictures_per_second > 0
     assert not source.allows(Listed("k", "https://x.example/y", "", license="", author=""))
+
+
+# --- addresses ---
+
+
+@pytest.mark.parametrize("url", ["http://ann:secret@x.example/a.png", "http://x.example/\ud800"])
+@pytest.mark.parametrize("name", ["civitai", "lexica", "pexels"])
+def test_addresses_with_passwords_or_broken_letters_are_not_listed(
+    site: Site, settings: Settings, name: str, url: str
+) -> None:
+    there: dict[str, Any] = {"url": url, "src": url, "srcSmall": url}
+    if name == "pexels":
+        there = {"src": {"original": url}}
+    site.add(name, 1, facts=there)
+    (page,) = list_pages(settings, name)
+    assert (page.items, page.unusable) == ((), 1)
+
+
+def test_no_password_of_a_gallery_is_kept_or_shown(site: Site, settings: Settings) -> None:
+    with pytest.raises(Unacceptable) as caught:
+        SOURCES["page"].check_query("https://ann:secret@x.example/a")
+    assert "secret" not in caught.value.message
+    assert found('<img src="//ann:secret@x.example/a.png"><img src="/b.png">') == [
+        "https://art.example/b.png"
+    ]
 
 
 # --- galleries ---
@@ -487,6 +551,20 @@ def test_a_page_s_pictures_are_found_however_it_shows_them(html: str, expected: 
         ('<META NAME="Robots" CONTENT="index, NoImageAI">', True),
         ('<meta name="exposr" content="noai, noimageai">', True),
         ('<meta name="tdm-reservation" content="1">', True),
+        ('<meta name="robots" content="noai" data-x="a<b">', True),
+        ('<meta data-x="a<b>c" name="robots" content="noai">', True),
+        ("<meta name=robots content=noai title=it's>", True),
+        ("<meta name='robots' content='noai' title='x\"y'>", True),
+        ('<meta property="robots" content="noai">', True),
+        ('<meta name="robots" content="noai; noimageai">', True),
+        ('<meta name="robots" content="index noai">', True),
+        ('<meta content="noai" name="robots"/>', True),
+        ('<meta/name="robots"/content="noai"/>', True),
+        ('<meta name="robots" content="no&#97;i">', True),
+        ('<!-- <meta name="robots" content="noai"> -->', True),
+        ('<noscript><meta name="robots" content="noai"></noscript>', True),
+        ('<meta name="robots" content="index"><meta name="keywords" content="noai">', False),
+        ('<metadata name="robots" content="noai">', False),
         ('<meta name="robots" content="index, follow">', False),
         ('<meta name="googlebot" content="noai">', False),
         ('<meta name="tdm-reservation" content="0">', False),
@@ -495,8 +573,8 @@ def test_a_page_s_pictures_are_found_however_it_shows_them(html: str, expected: 
     ],
 )
 def test_pages_that_keep_their_pictures_from_ai_are_heard(head: str, kept: bool) -> None:
-    soup = parsed(f"<html><head>{head}</head></html>".encode())
-    assert reserved(soup, "Exposr/0.1.0 (+https://example.org)") is kept
+    page = f"<html><head>{head}</head><p>of noai</p></html>".encode()
+    assert reserved(page, "exposr") is kept
 
 
 @pytest.mark.parametrize(
@@ -558,7 +636,7 @@ def test_a_gallery_that_robots_txt_keeps_is_not_read(site: Site, settings: Setti
     "piece",
     [b"<", b"<!--", b"<!-- >", b"<div>", b"<script>", b"<a ", b'<img src="', b'<img src="">',
      b'<a href="x.png">', b"<picture><noscript>", b"&", b"\x00\xff", b'<meta name="robots">',
-     b"<![CDATA["],
+     b"<![CDATA[", b"<meta ", b"<meta a='", b'<meta a="b" ', b"<meta " + b"a=" * 99],
 )  # fmt: skip
 def test_no_page_breaks_or_holds_up_the_reading(
     site: Site, settings: Settings, piece: bytes

@@ -43,6 +43,15 @@ def reopened(settings: Settings, **changes: Any) -> Engine:
     return open_engine(settings.model_copy(update=changes))
 
 
+PUBLIC: Mapping[str, Any] = {"api_host": "0.0.0.0", "admin_key": "admin-key"}  # noqa: S104
+"""Settings of a service that others reach."""
+
+
+def bearer(key: str) -> dict[str, str]:
+    """The header that holds a key."""
+    return {"Authorization": f"Bearer {key}"}
+
+
 def error_of(response: TestResponse) -> Mapping[str, Any]:
     """The error in a response, which has the one shape."""
     document = response.get_json()

@@ -13,16 +13,11 @@ from app import create_app
 from config import Settings
 from domain import DEFAULT_TASK
 from engine import Engine
-from tests.web.service import client_of, error_of, file, jpeg, reopened
+from tests.web.service import PUBLIC, bearer, client_of, error_of, file, jpeg, reopened
 from web.guard import Level, accepted_keys
 from web.routes import LEVELS, ROUTES
 
-PUBLIC: dict[str, Any] = {"api_host": "0.0.0.0", "admin_key": "admin-key"}  # noqa: S104
 FORBIDDEN_HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.7"]
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 def test_every_path_has_a_declared_level(engine: Engine) -> None:
@@ -63,6 +58,10 @@ def test_what_changes_models_tasks_and_settings_needs_the_admin_key() -> None:
         "import_data": Level.ADMIN,
         "change_config": Level.ADMIN,
         "delete_task": Level.ADMIN,
+        "retrain": Level.ADMIN,
+        "cancel_job": Level.ADMIN,
+        "promote_version": Level.ADMIN,
+        "roll_back_version": Level.ADMIN,
     }
 
 
@@ -71,7 +70,7 @@ def test_what_others_sent_and_said_is_not_public_with_public_classify() -> None:
     shown = {r.endpoint for r in ROUTES if r.method == "GET" and r.level is Level.FEEDBACK}
     assert shown == {
         "list_feedback", "list_conflicts", "show_receipt", "show_queue", "show_quarantine",
-        "export_data",
+        "export_data", "list_changes",
     }  # fmt: skip
 
 

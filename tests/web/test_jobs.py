@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy
 from flask.testing import FlaskClient
 
 from config import ClassifierType, Settings
@@ -15,7 +16,8 @@ from nightly.desk import Desk
 from nightly.foreman import now_utc
 from retrain import look_over, retrain
 from tests.test_retrain import TASK, bring
-from tests.web.service import client_of, error_of, jpeg, reopened
+from tests.web.service import PUBLIC, bearer, client_of, error_of, jpeg, promoted, reopened
+from web.jobs import living_clocks
 
 UNDER = f"/tasks/{TASK}"
 
@@ -123,6 +125,20 @@ def test_without_a_scheduler_it_says_that_the_job_waits(
     assert health["scheduler"]["running"] == 1
     assert datetime.fromisoformat(health["scheduler"]["next_run"]) == due
     assert not any("No scheduler" in note for note in health["notes"])
+
+
+@pytest.mark.parametrize(
+    ("ago", "running"), [(11, 1), (34, 1), (36, 0), (119, 0), (-5, 1), (-36, 0), (-86_400, 0)]
+)
+def test_a_scheduler_is_there_as_long_as_it_shows_itself(
+    engine: Engine, client: FlaskClient, ago: int, running: int
+) -> None:
+    now = datetime.now(UTC)
+    seen = now - timedelta(seconds=ago)
+    engine.store.clocks.seen(Clock("c", "host", 1, seen, seen, now + timedelta(hours=3)))
+    assert len(living_clocks(engine, now)) == running
+    far = ago not in (34, 36)  # these would depend on how long the request takes
+    assert not far or client.get("/health").get_json()["scheduler"]["running"] == running
 
 
 def test_a_job_is_cancelled_once(client: FlaskClient) -> None:
@@ -253,3 +269,90 @@ def test_only_the_admin_moves_models(settings: Settings) -> None:
         assert client.get("/nights").status_code == 401
     finally:
         closed.close()
+
+
+@pytest.fixture
+def open_to_all(engine: Engine) -> Iterator[FlaskClient]:
+    """A service that anybody may read, on what is done in `engine`."""
+    opened = reopened(
+        engine.settings,
+        **PUBLIC,
+        public_classify=True,
+        api_key="reader",
+        feedback_keys=(("bob", "bob-key"),),
+    )
+    yield client_of(opened)
+    opened.close()
+
+
+def test_names_are_told_to_those_who_may_give_feedback(
+    engine: Engine, open_to_all: FlaskClient
+) -> None:
+    now = datetime.now(UTC)
+    request = {"force": True, "why": "asked by alice.b"}
+    job = engine.store.jobs.take_night("2026-11-21T03:00Z", now, request, now)
+    assert job is not None
+    run = Run("r", "authenticity", "asked by alice.b", now, now, {}, {}, "kept", "", None, job.id)
+    engine.store.runs.add(run)
+    version = promoted(engine)
+    for why in ("Promoted by alice.b.", "Rolled back by alice.b.", "Better by far."):
+        engine.store.versions.promote("authenticity", version.id, why)
+
+    paths = ("/jobs", f"/jobs/{job.id}", "/nights", "/training_history", "/models")
+    for headers in ({}, bearer("wrong")):
+        for path in paths:
+            shown = open_to_all.get(path, headers=headers)
+            assert shown.status_code == 200
+            assert b"alice" not in shown.data, path
+        assert open_to_all.get(f"/jobs/{job.id}").get_json()["request"]["why"] == "asked"
+        assert open_to_all.get("/training_history").get_json()[0]["why"] == "asked"
+        whys = [one["why"] for one in open_to_all.get("/models").get_json()["promotions"]]
+        assert whys[:3] == ["Better by far.", "Rolled back.", "Promoted."]
+    for key in ("reader", "bob-key", "admin-key"):
+        for path in paths:
+            assert b"by alice.b" in open_to_all.get(path, headers=bearer(key)).data, path
+
+
+def test_addresses_of_pages_are_whole_for_the_admin_alone(
+    engine: Engine, open_to_all: FlaskClient
+) -> None:
+    now, address = datetime.now(UTC), "https://me:hunter2@site.example/a?t='hunter2' b#hunter2"
+    crawl = engine.store.crawls.begin("authenticity", "page", address, now)
+    said = "https://site.example/a?t=hunter2 asks not to be used for AI."
+    engine.store.crawls.count(crawl, {}, now, ended=said)
+    engine.store.jobs.ask(RETRAIN, request={}, now=now)
+    job = engine.store.jobs.claim("test", RETRAIN, now)
+    assert job is not None
+    result = {"collected": [{"source": "page", "counts": {}, "ended": said}], "tasks": {}}
+    engine.store.jobs.finish(job.id, "test", now, result=result, error=said)
+
+    for headers in ({}, bearer("reader"), bearer("bob-key")):
+        for path in ("/crawls", "/jobs", f"/jobs/{job.id}"):
+            shown = open_to_all.get(path, headers=headers)
+            assert b"hunter2" not in shown.data, path
+            assert b"https://site.example/a" in shown.data, path
+    (whole,) = open_to_all.get("/crawls", headers=bearer("admin-key")).get_json()["crawls"]
+    assert (whole["query"], whole["ended"]) == (address, said)
+    shown = open_to_all.get(f"/jobs/{job.id}", headers=bearer("admin-key")).get_json()
+    assert (shown["result"], shown["error"]["message"]) == (result, said)
+
+
+def test_many_nights_take_few_queries(engine: Engine, client: FlaskClient) -> None:
+    begun = datetime(2026, 1, 1, 3, tzinfo=UTC)
+    for n in range(30):
+        due = begun + timedelta(days=n)
+        job = engine.store.jobs.take_night(f"{due:%Y-%m-%dT%H:%MZ}", due, {"n": n}, due)
+        assert job is not None
+        engine.store.jobs.cancel(job.id, due)
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", note)
+    try:
+        nights = client.get("/nights?n=30").get_json()["nights"]
+    finally:
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", note)
+    assert [night["job"]["request"]["n"] for night in nights] == list(reversed(range(30)))
+    assert len([one for one in asked if one.startswith("SELECT")]) <= 4

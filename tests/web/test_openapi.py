@@ -74,7 +74,28 @@ def test_runtime_settings_carry_the_limits_of_the_settings(document: dict[str, A
     asked = document["components"]["schemas"]["ConfigChange"]
     assert asked["properties"]["max_false_accusation"]["maximum"] == 0.5
     assert asked["properties"]["min_images_per_class"]["minimum"] == 5
+    assert asked["properties"]["collect"]["maxItems"] == 50
+    assert asked["properties"]["collect"]["type"] == "array"
     assert "required" not in asked
+
+
+@pytest.mark.parametrize(
+    ("path", "usual", "most"),
+    [
+        ("/jobs", 20, 500),
+        ("/nights", 20, 500),
+        ("/crawls", 20, 500),
+        ("/models", 100, 1000),
+        ("/training_history", 100, 1000),
+        ("/models/{version}/changes", 100, 10_000),
+    ],
+)
+def test_how_many_are_listed_is_said_with_its_limits(
+    document: dict[str, Any], path: str, usual: int, most: int
+) -> None:
+    (n,) = (p for p in document["paths"][path]["get"]["parameters"] if p["name"] == "n")
+    limits = {"type": "integer", "minimum": 1, "maximum": most, "default": usual}
+    assert n["schema"] == limits
 
 
 def test_examples_of_requests_are_accepted(client: FlaskClient, document: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from domain import ModelVersion, Run
 from engine import Engine
-from tests.web.service import client_of, promoted
+from tests.web.service import client_of, error_of, promoted
 from web.payloads.versions import ModelBody, RunBody, VersionsBody
 
 CARD: dict[str, Any] = {
@@ -79,6 +79,27 @@ def test_history_is_a_list_of_runs(engine: Engine) -> None:
         None,
     )
     assert document["counts"] == {"ai": 3}
+
+
+def test_history_tells_as_many_as_are_asked_for_the_newest_first(engine: Engine) -> None:
+    version = promoted(engine)
+    for n in range(120):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n)
+        run = Run(f"r{n}", "authenticity", "night", at, at, {}, {}, "skipped", "", None)
+        engine.store.runs.add(run)
+        engine.store.versions.promote("authenticity", version.id, f"for the time {n}", now=at)
+    client = client_of(engine)
+    for asked, n in (("", 100), ("?n=3", 3), ("?n=1000", 121)):
+        runs = client.get(f"/training_history{asked}").get_json()
+        assert [run["id"] for run in runs[:2]] == ["r119", "r118"]
+        assert len(runs) == min(n, 120)
+        promotions = client.get(f"/models{asked}").get_json()["promotions"]
+        assert promotions[0]["why"] == "for the time 119"
+        assert len(promotions) == n
+    for bad in ("0", "1001", "-1", "x", ""):
+        for path in ("/training_history", "/models"):
+            refused = client.get(f"{path}?n={bad}")
+            assert (refused.status_code, error_of(refused)["detail"]["field"]) == (422, "n")
 
 
 @pytest.mark.parametrize("path", ["/model_info", "/models", "/training_history"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from pydantic import Field
 
 from domain import Crawl, Job, JobStatus, Night
 from web.payloads import ErrorDetail, Payload
+from web.withheld import bare, bare_address, bare_everywhere, unnamed
 
 FAILED, CANCELLED = "job_failed", "cancelled"
 
@@ -111,7 +113,42 @@ def job_asked_body(job_id: str, note: str | None) -> JobAskedBody:
     return JobAskedBody(job=JobAsked(id=job_id, status_url=f"/jobs/{job_id}"), note=note)
 
 
-def job_body(job: Job) -> JobBody:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a caller may know beside the work itself.
+
+    `names`: who asked for it. `addresses`: whole ones of pages, whose queries may hold tokens.
+    """
+
+    names: bool
+    addresses: bool
+
+    def request(self, job: Job) -> dict[str, Any]:
+        """What a job was asked to do."""
+        asked = dict(job.request)
+        if not self.names and isinstance(asked.get("why"), str):
+            asked["why"] = unnamed(asked["why"])
+        return asked
+
+    def text(self, text: str) -> str:
+        """Words in which there may be addresses."""
+        return text if self.addresses else bare(text)
+
+    def query(self, crawl: Crawl) -> str:
+        """What a source was asked for; the source `page`, for an address."""
+        if self.addresses or crawl.source != "page":
+            return crawl.query
+        return bare_address(crawl.query)
+
+    def result(self, job: Job) -> dict[str, Any] | None:
+        """What came of a job."""
+        found = None if job.result is None else dict(job.result)
+        if found is None or self.addresses:
+            return found
+        return {key: bare_everywhere(part) for key, part in found.items()}
+
+
+def job_body(job: Job, told: Told) -> JobBody:
     """A job as the wire has it."""
     return JobBody(
         id=job.id,
@@ -119,9 +156,9 @@ def job_body(job: Job) -> JobBody:
         task=job.task,
         status=job.status.value,
         progress=ProgressBody(done=job.done, total=job.total, stage=job.stage),
-        result=dict(job.result) if job.result is not None else None,
-        error=_error(job),
-        request=dict(job.request),
+        result=told.result(job),
+        error=_error(job, told),
+        request=told.request(job),
         attempts=job.attempts,
         cancelled=job.cancelled,
         created_at=job.created_at,
@@ -129,28 +166,29 @@ def job_body(job: Job) -> JobBody:
     )
 
 
-def _error(job: Job) -> ErrorDetail | None:
+def _error(job: Job, told: Told) -> ErrorDetail | None:
     if job.status is not JobStatus.FAILED:
         return None
     if job.cancelled:
         return ErrorDetail(code=CANCELLED, message="It was cancelled.", detail={})
-    return ErrorDetail(code=FAILED, message=job.error or "It failed.", detail={})
+    return ErrorDetail(code=FAILED, message=told.text(job.error or "It failed."), detail={})
 
 
-def night_body(night: Night, job: Job) -> NightBody:
+def night_body(night: Night, job: Job, told: Told) -> NightBody:
     """A night and its job."""
-    return NightBody(slot=night.slot, due=night.due, taken_at=night.taken_at, job=job_body(job))
+    shown = job_body(job, told)
+    return NightBody(slot=night.slot, due=night.due, taken_at=night.taken_at, job=shown)
 
 
-def crawl_body(crawl: Crawl) -> CrawlBody:
+def crawl_body(crawl: Crawl, told: Told) -> CrawlBody:
     """A row of the ledger."""
     return CrawlBody(
         id=crawl.id,
         task=crawl.task,
         source=crawl.source,
-        query=crawl.query,
+        query=told.query(crawl),
         started_at=crawl.started_at,
         finished_at=crawl.finished_at,
         counts=dict(crawl.counts),
-        ended=crawl.ended,
+        ended=None if crawl.ended is None else told.text(crawl.ended),
     )

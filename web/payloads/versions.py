@@ -13,6 +13,7 @@ from engine import Engine
 from models.decay import readings
 from promotion import Moved
 from web.payloads import Payload
+from web.withheld import unnamed
 
 
 class DecayBody(Payload):
@@ -152,8 +153,8 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
     )
 
 
-def versions_body(engine: Engine, task: Task) -> VersionsBody:
-    """What the store knows of a task's versions."""
+def versions_body(engine: Engine, task: Task, latest: int, *, names: bool) -> VersionsBody:
+    """What the store knows of a task's versions; so many of the latest promotions."""
     current = engine.store.versions.current(task.name)
     name = current.id if current else None
     return VersionsBody(
@@ -161,8 +162,10 @@ def versions_body(engine: Engine, task: Task) -> VersionsBody:
         current=name,
         versions=[_version_body(v, name) for v in engine.store.versions.all(task.name)],
         promotions=[
-            PromotionBody(version=p.version, at=p.at, until=p.until, why=p.why)
-            for p in engine.store.versions.promotions(task.name)
+            PromotionBody(
+                version=p.version, at=p.at, until=p.until, why=p.why if names else unnamed(p.why)
+            )
+            for p in engine.store.versions.promotions(task.name)[:latest]
         ],
     )
 
@@ -178,12 +181,12 @@ def _version_body(version: ModelVersion, current: str | None) -> VersionBody:
     )
 
 
-def run_body(run: Run) -> RunBody:
+def run_body(run: Run, *, names: bool) -> RunBody:
     """One row of history."""
     return RunBody(
         id=run.id,
         task=run.task,
-        why=run.why,
+        why=run.why if names else unnamed(run.why),
         started_at=run.started_at,
         finished_at=run.finished_at,
         counts=dict(run.counts),

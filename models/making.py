@@ -1,0 +1,135 @@
+"""A version from a recipe: searched, fitted, measured and saved."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from domain import ModelVersion
+from models.answers import Answers, gather
+from models.batch import BatchHead, Progress, fit, search
+from models.card import Predictions, cross_validated, held_out, make_card
+from models.changes import changed_pictures
+from models.history import curve_point, learning_curve
+from models.lesson import Lesson
+from models.recipe import Recipe
+from models.registry import Registry, new_version_id
+from models.report import render
+from models.summary import measured
+from models.unseen import leave_sources_out
+from storage import Store
+
+MOST_POINTS = 100
+"""Versions on a learning curve, the latest."""
+REPORT_SECONDS = 2.0
+"""Kept back from the time budget for plots and saving."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A fitted head, what is known of it, and what it said of its own pictures."""
+
+    recipe: Recipe
+    lesson: Lesson
+    head: BatchHead
+    card: dict[str, Any]
+    tested: Predictions
+    validated: Predictions
+    answers: Answers
+
+
+def make(
+    recipe: Recipe,
+    lesson: Lesson,
+    *,
+    started: float,
+    shortcuts: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> Made:
+    """Search, fit and measure.
+
+    Parameters
+    ----------
+    recipe
+        How.
+    lesson
+        The pictures.
+    started
+        When, by the monotonic clock: the time budget runs from then on.
+    shortcuts
+        What a check for shortcuts found, for the card.
+    progress
+        As of `search`.
+    """
+    budget = recipe.settings.training_time_budget
+    spent_by = started + budget - REPORT_SECONDS
+    found = search(
+        lesson.train, classifier=recipe.family, budget=budget - REPORT_SECONDS, progress=progress
+    )
+    head = fit(found)
+    left = spent_by - time.monotonic()
+    tested, validated = held_out(head, lesson.test), cross_validated(found)
+    unseen = leave_sources_out(found, seconds=left)
+    card = make_card(
+        recipe.task,
+        recipe.embedder,
+        found,
+        tested=tested,
+        validated=validated,
+        unseen=unseen.figures,
+        max_false_accusation=recipe.settings.max_false_accusation,
+    )
+    card["n_samples"]["without_vectors"] = lesson.without_vectors
+    card["n_samples"]["left_out"] = dict(lesson.left_out)
+    card["search"]["budget"] = budget
+    card["fingerprint"] = recipe.fingerprint(lesson.digest)
+    card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
+    pictures = (lesson.train_pictures, lesson.test_pictures)
+    answers = gather(validated, tested, pictures, (unseen.rows, unseen.said))
+    return Made(recipe, lesson, head, card, tested, validated, answers)
+
+
+def save(store: Store, registry: Registry, made: Made, started_at: datetime) -> ModelVersion:
+    """Keep what was made, as a version that answers nobody yet.
+
+    Raises
+    ------
+    NotFound
+        The task was deleted, reset or made anew since its pictures were read.
+    Unavailable
+        Its files cannot be written.
+    """
+    version_id = new_version_id(started_at)
+    card = {**made.card, **_before(store, registry, made, version_id)}
+    version = registry.save(
+        made.head,
+        {**card, "support": made.lesson.support},  # for processes; reports are for people
+        version_id=version_id,
+        created_at=datetime.now(UTC),
+        demo=made.recipe.demo,
+        reports=render(card, made.tested, made.validated),
+        answers=made.answers,
+    )
+    store.versions.add(version, task_id=made.recipe.task.id)
+    return version
+
+
+def _before(store: Store, registry: Registry, made: Made, version_id: str) -> dict[str, Any]:
+    """What a card says of what was before: the learning curve, and what changed in the data."""
+    name = made.recipe.task.name
+    point = curve_point(
+        version_id,
+        datetime.now(UTC).isoformat(),
+        made.card["n_samples"],
+        {way: dict(part) for way, part in measured(made.card)},
+        None,
+    )
+    curve = learning_curve(store.runs.all(name))[1 - MOST_POINTS :]
+    current = store.versions.current(name)
+    alike = current is not None and current.demo == made.recipe.demo
+    kept = registry.answers(current) if current and alike else None
+    changes = changed_pictures(made.answers, kept, current.id) if current and kept else None
+    return {"learning_curve": [*curve, point], "changes": changes}

@@ -1,0 +1,62 @@
+"""How a version is made: of which pictures, seen how, searched how far."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from config import Settings, Shortcuts
+from domain import Task
+from models.lesson import Lesson, read_digest, read_lesson
+from storage import Store
+
+DEMO_MINIMUM = 10
+"""Pictures a label the demonstration needs, whatever the user's own pictures must come to."""
+RECIPE = 1
+"""Moves when the same pictures would be trained on in another way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a version of a task is made.
+
+    `family` of classifiers, or `auto` for all. `demo`: of the demonstration's pictures, which
+    never mix with the user's.
+    """
+
+    task: Task
+    embedder: str
+    family: str
+    demo: bool
+    settings: Settings
+
+    @property
+    def needed(self) -> int:
+        """Pictures that a label must have."""
+        return DEMO_MINIMUM if self.demo else self.settings.min_images_per_class
+
+    def read(self, store: Store) -> Lesson:
+        """The pictures it is made of.
+
+        Raises
+        ------
+        NotEnoughData
+            Too few, or not in the form that is asked for.
+        """
+        return read_lesson(
+            store,
+            self.task,
+            self.embedder,
+            needed=self.needed,
+            demo=self.demo,
+            equalised=not self.demo and self.settings.shortcuts is Shortcuts.EQUALISE,
+        )
+
+    def fingerprint(self, digest: str) -> str:
+        """How and of what, as one short text."""
+        how = (self.embedder, self.family, self.needed, self.settings.shortcuts)
+        return hashlib.sha256(repr((RECIPE, digest, *how)).encode()).hexdigest()
+
+    def fingerprint_now(self, store: Store) -> str:
+        """That of a version made now, whether or not there are enough pictures."""
+        return self.fingerprint(read_digest(store, self.task, self.embedder, demo=self.demo))
