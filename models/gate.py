@@ -79,7 +79,7 @@ def decide(
         *_refused(evidence, fallen),
         *unpaid(added),
         *_clearly_worse(overall, per_label, unseen, seen),
-        *_unproven(evidence, overall, doubts, seen),
+        *_unproven(evidence, overall, doubts, dispelled=not more_doubts),
     ]
     figures = {
         "compared": None if overall is None else overall.as_json(),
@@ -164,16 +164,23 @@ def _doubts(evidence: Evidence, odd: Odd | None) -> Iterator[tuple[str, float]]:
 
 
 def _unproven(
-    evidence: Evidence, overall: Difference | None, doubts: Mapping[str, float], seen: str
+    evidence: Evidence,
+    overall: Difference | None,
+    doubts: Mapping[str, float],
+    *,
+    dispelled: bool,
 ) -> Iterator[str]:
-    """Where there is doubt, the candidate has to show that it loses no more than may be risked."""
+    """Where there is doubt, the candidate has to show that it loses no more than may be risked.
+
+    `dispelled`: a doubt about labels is dispelled where no picture is lost; others are not.
+    """
     if not doubts:
         return
     because = "; ".join(doubts)
     if overall is None:
         yield f"Doubtful, and there is nothing to compare it on: {because}."
-    elif overall.low < -min(doubts.values()) and not unharmed(evidence, overall):
-        told = f"{_sentence(overall, seen)} {remedy(overall, min(doubts.values()))}"
+    elif overall.low < -min(doubts.values()) and not (dispelled and unharmed(evidence, overall)):
+        told = f"{_sentence(overall, evidence.seen)} {remedy(overall, min(doubts.values()))}"
         yield f"Doubtful, and not shown to be no worse: {because}. {told}"
 
 
