@@ -27,7 +27,7 @@ def test_answers_come_back_from_their_file_as_they_were() -> None:
 def test_a_file_that_is_damaged_is_a_value_error_and_nothing_else(cut: int) -> None:
     data = to_bytes(answers(("a", "ai", "ai")))
 
-    with pytest.raises(ValueError, match="no answers of a version|pickle"):
+    with pytest.raises(ValueError, match=r"no answers of a version|pickle"):
         from_bytes(data[:cut])
 
 
