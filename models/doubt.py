@@ -11,6 +11,9 @@ DIFFERS = 0.01
 """Share of all that both were asked about on which they may differ."""
 MOST = 0.8
 """Share of the current version's pictures that they have to agree on: a few prove nothing."""
+BELIEVED = 0.5
+"""Share of the new labels that the candidate itself has to find right: labels that it learned
+from and contradicts all the same cost it how sure it is, whatever it answers."""
 NOTED = 0.005
 """Share of the current version's pictures that have to be under another label to speak of it."""
 
@@ -20,12 +23,12 @@ def unharmed(evidence: Evidence, overall: Difference) -> bool:
 
     The interval imagines a loss, so that few pictures do not pass for certainty. Where no
     picture is lost there is none to imagine, if there are enough of them, or if both versions
-    say the same of nearly all old ones, and of the new ones too: labels that moved no answer
-    did no harm, whatever they are.
+    say the same of nearly all old ones, and of the new ones too: a few labels that moved no
+    answer did no harm, whatever they are.
     """
-    if overall.lost:
-        return False
     fresh = evidence.fresh
+    if overall.lost or (len(fresh) and 1 - float(fresh.odd.mean()) < BELIEVED):
+        return False
     differing = int((fresh.odd[fresh.asked] != fresh.odd_before).sum())
     asked = len(fresh.asked) == len(fresh) and overall.n >= MOST * evidence.had
     alike = asked and overall.gained + differing <= DIFFERS * (overall.n + len(fresh.asked))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from config import ClassifierType, Collect, Settings
@@ -21,7 +22,7 @@ from scraper.intake import Offer, ingest_picture
 from tests.pictures import encode, photo
 
 ROOT = Path(__file__).resolve().parent.parent
-TASK = "bright"
+TASK = "stripes"
 LIMIT = 240.0
 
 
@@ -30,12 +31,13 @@ def bring(
     seeds: range,
     *,
     task: str = TASK,
-    labels: tuple[str, str] = ("dark", "light"),
+    labels: tuple[str, str] = ("plain", "striped"),
 ) -> None:
-    """Pictures that differ in their brightness, half of them bright."""
+    """Pictures, half of them with stripes."""
+    stripes = (np.arange(64) // 4 % 2 * 60).astype(np.uint8)[:, None, None]
     for seed in seeds:
         label = labels[seed % 2]
-        pixels = photo(seed, 64, 64) // 3 + 150 * (seed % 2)
+        pixels = photo(seed, 64, 64) // 2 + stripes * np.uint8(seed % 2)
         ingest_picture(engine, encode(pixels, "PNG"), task, Offer(label, f"camera {seed % 3}"))
 
 
@@ -45,7 +47,7 @@ def engine(settings: Settings) -> Iterator[Engine]:
         update={"classifier_type": ClassifierType.LOGISTIC_REGRESSION, "training_time_budget": 20.0}
     )
     opened = open_engine(quick)
-    opened.store.tasks.create(TASK, TaskKind.PHOTO, ("dark", "light"), open=False)
+    opened.store.tasks.create(TASK, TaskKind.PHOTO, ("plain", "striped"), open=False)
     yield opened
     opened.close()
 
@@ -105,7 +107,7 @@ def test_a_class_that_is_too_small_is_skipped_with_its_counts(engine: Engine) ->
     bring(engine, range(1, 6, 2))
     outcome = run(engine, claimed(engine))[TASK]
     assert outcome["gate"] == "skipped"
-    assert "light 3" in str(outcome["reason"])
+    assert "striped 3" in str(outcome["reason"])
 
 
 def test_a_night_passes_over_tasks_without_pictures(engine: Engine) -> None:
@@ -114,7 +116,7 @@ def test_a_night_passes_over_tasks_without_pictures(engine: Engine) -> None:
 
 
 def test_one_task_in_trouble_leaves_the_others_their_night(engine: Engine) -> None:
-    engine.store.tasks.create("a-first", TaskKind.PHOTO, ("dark", "light"), open=False)
+    engine.store.tasks.create("a-first", TaskKind.PHOTO, ("plain", "striped"), open=False)
     bring(engine, range(60), task="a-first")
     bring(engine, range(60))
     (engine.settings.data_dir / "models").mkdir()

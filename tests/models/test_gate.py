@@ -285,6 +285,11 @@ def test_few_pictures_of_which_none_is_lost_dispel_no_doubt_where_new_answers_mo
     assert decide(evidence(alike(400, 40), fresh=moved, has=500)).promoted
 
 
+@pytest.mark.parametrize("n", [100, 400])
+def test_new_labels_that_are_mostly_contradicted_stay_doubted(n: int) -> None:
+    assert not decide(evidence(alike(n, n // 10), fresh=fresh(100, 60), has=n + 100)).promoted
+
+
 def test_new_labels_that_nobody_could_be_asked_about_stay_doubted() -> None:
     some = fresh(100, 40)
     unasked = replace(some, asked=some.asked[:0], odd_before=some.odd_before[:0])

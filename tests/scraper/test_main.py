@@ -157,14 +157,17 @@ def test_nothing_heavy_is_loaded_to_take_pictures(folder: Path) -> None:
     assert shown.stdout.splitlines()[-1] == "[]"
 
 
+MANY = 900
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_ended_goes_on(
     number: signal.Signals, tmp_path: Path, settings: Settings, store: Store
 ) -> None:
     pictures = tmp_path / "many" / "ai"
     pictures.mkdir(parents=True)
-    for seed in range(300):
-        (pictures / f"{seed:03}.png").write_bytes(encode(photo(seed, 64, 48), "PNG"))
+    for seed in range(MANY):
+        (pictures / f"{seed:04}.png").write_bytes(encode(photo(seed, 48, 32), "PNG"))
     command = [sys.executable, "-m", "scraper", "folder", str(pictures.parent)]
     command += ["--labels-from-folders", "--json"]
     environment = {**os.environ, "DATA_DIR": str(settings.data_dir)}
@@ -175,7 +178,7 @@ def test_a_run_that_is_ended_goes_on(
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     stored = len(store.samples.all("authenticity"))
-    assert 0 < stored < 300
+    assert 0 < stored < MANY
     if number is not signal.SIGKILL:
         assert process.returncode == 130
         assert b"goes on from here" in err and b"Traceback" not in err
@@ -183,8 +186,8 @@ def test_a_run_that_is_ended_goes_on(
         assert told["stopped"] and told["kept"] == stored
     again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
     told = json.loads(again.stdout)
-    assert (told["kept"], told["duplicate"]) == (300 - stored, stored)
-    assert len({sample.sha256 for sample in store.samples.all("authenticity")}) == 300
+    assert (told["kept"], told["duplicate"]) == (MANY - stored, stored)
+    assert len({sample.sha256 for sample in store.samples.all("authenticity")}) == MANY
 
 
 def _wait_for_samples(store: Store, process: subprocess.Popen[bytes]) -> None:

@@ -28,7 +28,7 @@ def engine(settings: Settings) -> Iterator[Engine]:
         update={"classifier_type": ClassifierType.LOGISTIC_REGRESSION, "training_time_budget": 20.0}
     )
     opened = open_engine(quick)
-    opened.store.tasks.create(TASK, TaskKind.PHOTO, ("dark", "light"), open=False)
+    opened.store.tasks.create(TASK, TaskKind.PHOTO, ("plain", "striped"), open=False)
     yield opened
     opened.close()
 
@@ -218,11 +218,11 @@ def test_the_report_of_a_version_is_a_page_without_script(
 def test_changes_after_a_promotion_are_listed(engine: Engine, client: FlaskClient) -> None:
     bring(engine, range(60))
     version = trained(engine, client)
-    change = Change(TASK, version, "a" * 64, "v", "dark", "light", 0.9, datetime.now(UTC))
+    change = Change(TASK, version, "a" * 64, "v", "plain", "striped", 0.9, datetime.now(UTC))
     engine.store.changes.put(TASK, version, [change])
     listed = client.get(f"{UNDER}/models/{version}/changes").get_json()
     assert listed["total"] == 1
-    assert (listed["changes"][0]["before"], listed["changes"][0]["after"]) == ("dark", "light")
+    assert (listed["changes"][0]["before"], listed["changes"][0]["after"]) == ("plain", "striped")
     assert client.get(f"{UNDER}/models/none/changes").status_code == 404
 
 
