@@ -24,6 +24,8 @@ from scraper.walk import Broke, Walk
 
 __all__ = ["CrawlRequest", "crawl"]
 
+AHEAD = 6
+"""Pictures begun for each thread: enough to fetch while the next page is listed and stored."""
 BATCH = 32
 """Pictures committed together."""
 LONGEST_UNTAKEN = timedelta(seconds=2)
@@ -172,7 +174,7 @@ class _Run:
         """Whether one more may be begun without fetching more than is wanted."""
         read = sum(not settled.fate for settled in self._ready)
         wanted = self._plan.count - self._ledger.counts[ledger.KEPT] - read
-        return self._in_flight < min(wanted, 2 * self._threads)
+        return self._in_flight < min(wanted, AHEAD * self._threads)
 
     def _reason_to_end(self) -> str:
         if self._stop.is_set():
