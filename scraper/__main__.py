@@ -33,6 +33,7 @@ from scraper.collecting import (
     listing,
     print_collected,
     print_listing,
+    stopping,
 )
 from scraper.ingest import Request, Summary, ingest_folder
 from scraper.intake import Outcome
@@ -130,12 +131,14 @@ def _take(arguments: argparse.Namespace, summary: Summary) -> None:
     )
     store = open_store(settings)
     try:
-        with ExitStack() as bars:
+        with stopping() as stop, ExitStack() as bars:
 
             def progress(total: int) -> Callable[[int], None]:
                 return bars.enter_context(progress_bar(f"take in {arguments.task}", total))
 
-            ingest_folder(Opened(settings, store), request, summary=summary, progress=progress)
+            ingest_folder(
+                Opened(settings, store), request, summary=summary, stop=stop, progress=progress
+            )
     finally:
         store.close()
 

@@ -124,7 +124,10 @@ class _Run:
         self._names = (plan.task.name, plan.source.name)
         self._threads = collection.settings.crawl_connections + MORE_THREADS
         self._place = Place(self._store.crawls.cursor(*self._names, plan.query))
-        self._walk = Walk(plan.source, plan.query, visitor, self._settings, self._place)
+        self._lister = ThreadPoolExecutor(1, thread_name_prefix="list")
+        self._walk = Walk(
+            plan.source, plan.query, visitor, self._settings, self._place, self._lister
+        )
         self._met: set[str] = set()
         self._recent: deque[bool] = deque(maxlen=LOOKED_BACK)
         self._failures = 0
@@ -148,6 +151,7 @@ class _Run:
         finally:  # also when interrupted, by whoever is told of progress, too: what is here is kept
             self._progress = lambda kept, count: None
             pool.shutdown(cancel_futures=True)
+            self._lister.shutdown(cancel_futures=True)
             while self._in_flight:
                 self._gather()
             self._take()
@@ -172,9 +176,12 @@ class _Run:
 
     def _has_room(self) -> bool:
         """Whether one more may be begun without fetching more than is wanted."""
+        return self._in_flight < min(self._wanted(), AHEAD * self._threads)
+
+    def _wanted(self) -> int:
+        """How many more are to be read, those in flight among them."""
         read = sum(not settled.fate for settled in self._ready)
-        wanted = self._plan.count - self._ledger.counts[ledger.KEPT] - read
-        return self._in_flight < min(wanted, AHEAD * self._threads)
+        return self._plan.count - self._ledger.counts[ledger.KEPT] - read
 
     def _reason_to_end(self) -> str:
         if self._stop.is_set():
@@ -199,6 +206,9 @@ class _Run:
                 self._recent.clear()
             self._ledger.counts[ledger.LISTED] += len(page.items) + page.unusable
             self._ledger.counts[ledger.REFUSED_OTHER] += page.unusable
+            more = self._wanted() - self._in_flight
+            if page.cursor is not None and 0 < len(page.items) < more:
+                self._walk.look_ahead()
             known = self._store.crawls.seen(*self._names, [listed.key for listed in page.items])
             for listed in page.items:
                 if self._plan.license:

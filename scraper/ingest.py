@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import TypeVar
 
@@ -171,6 +173,7 @@ def ingest_folder(
     request: Request,
     *,
     summary: Summary | None = None,
+    stop: threading.Event | None = None,
     progress: Callable[[int], Callable[[int], None]] = lambda total: lambda n: None,
 ) -> Summary:
     """Take in every picture of a folder; again and again does no harm.
@@ -183,6 +186,8 @@ def ingest_folder(
         Which folder, as what.
     summary
         Filled while it goes, so that it tells of an interrupted run, too.
+    stop
+        Once set, what is read is kept, and no further picture is taken in.
     progress
         Told the number of pictures, then how many more are done.
 
@@ -203,10 +208,11 @@ def ingest_folder(
     )
     intake = Intake(collection, task, demo=request.demo)
     run = _Run(collection, request, intake, summary, progress(len(found.pictures)))
+    stop = stop or threading.Event()
     summary.stopped = True
     try:
-        run.take_all(found.pictures)
-        summary.stopped = False
+        run.take_all(takewhile(lambda found: not stop.is_set(), found.pictures))
+        summary.stopped = stop.is_set()
     finally:
         summary.families = len(intake.families)
         summary.seconds = time.monotonic() - started
@@ -231,7 +237,7 @@ class _Run:
         self._summary = summary
         self._advance = advance
 
-    def take_all(self, pictures: Sequence[Found]) -> None:
+    def take_all(self, pictures: Iterable[Found]) -> None:
         """Take in pictures in their order, so that the same folder gives the same families."""
         batch: list[tuple[Found, PictureFacts | str]] = []
         workers = self._request.workers or usable_cores()
@@ -243,8 +249,8 @@ class _Run:
                         continue
                     batch.append((found, result))
                     if len(batch) == BATCH:
-                        self._take(batch)
-                        batch = []
+                        full, batch = batch, []
+                        self._take(full)
         finally:
             self._take(batch)  # also when interrupted: these are read, why lose them
 

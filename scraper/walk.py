@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -38,14 +39,25 @@ class Walk:
         How it is asked.
     place
         Where the last crawl left off; told of every page.
+    thread
+        Lists the page that is asked for by `look_ahead`.
     """
 
     def __init__(
-        self, source: Source, query: str, visitor: Visitor, settings: Settings, place: Place
+        self,
+        source: Source,
+        query: str,
+        visitor: Visitor,
+        settings: Settings,
+        place: Place,
+        thread: ThreadPoolExecutor,
     ) -> None:
         self._source, self._query = source, query
         self._visitor, self._settings = visitor, settings
         self._place = place
+        self._thread = thread
+        self._pages: Iterator[Page] = iter(())
+        self._ahead: Future[Page | None] | None = None
         self.began: Mapping[str, Any] | None = place.began or None
         """Where the listing goes on from; None: from its top."""
         self.top: int | None = None
@@ -80,6 +92,11 @@ class Walk:
             self.began, self.top = None, self._place.listed
         yield from self._onward(None)
 
+    def look_ahead(self) -> None:
+        """List the next page while the pictures of this one are fetched."""
+        if self._ahead is None and self.top is not None:  # those before are single pages
+            self._ahead = self._thread.submit(next, self._pages, None)
+
     @property
     def _name(self) -> str:
         return self._source.name
@@ -111,10 +128,11 @@ class Walk:
             cursor = page.cursor
 
     def _listed(self, cursor: Mapping[str, Any] | None) -> Iterator[Page]:
-        pages = self._source.pages(self._visitor, self._settings, self._query, cursor)
+        self._pages = self._source.pages(self._visitor, self._settings, self._query, cursor)
+        self._ahead = None
         while True:
             try:
-                page = next(pages, None)
+                page = self._next()
             except Stopped:
                 raise
             except ExposrError as error:
@@ -126,6 +144,10 @@ class Walk:
             if page is None:
                 return
             yield page
+
+    def _next(self) -> Page | None:
+        ahead, self._ahead = self._ahead, None
+        return ahead.result() if ahead else next(self._pages, None)
 
 
 def _name_of(cursor: Mapping[str, Any] | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -156,7 +157,8 @@ def test_an_unforeseen_fault_of_a_listing_is_that_sources_own(
 ) -> None:
     settings = desk.opened.settings
     with Visitor(settings) as visitor:
-        pages = Walk(Breaking(), "", visitor, settings, Place()).pages()
+        thread = ThreadPoolExecutor(1)
+        pages = Walk(Breaking(), "", visitor, settings, Place(), thread).pages()
         assert next(pages)[0] == 0
         with pytest.raises(Broke, match="lexica: its listing cannot be read: KeyError"):
             next(pages)
