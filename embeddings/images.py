@@ -439,6 +439,30 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     return _encode(pixels, "PNG")
 
 
+def recoded(pixels: NDArray[np.uint8], coding: str, quality: int) -> NDArray[np.uint8]:
+    """Write pixels as a lossy file and read them from it again.
+
+    Parameters
+    ----------
+    pixels
+        (h, w, 3) uint8.
+    coding
+        `JPEG` or `WEBP`.
+    quality
+        As the coding counts it, 1 to 100.
+
+    Returns
+    -------
+    NDArray[np.uint8]
+        (h, w, 3), read-only: what the file shows.
+    """
+    height, width = pixels.shape[:2]
+    with _LARGE_AT_ONCE if height * width > LARGE_PIXELS else nullcontext():
+        file = io.BytesIO(_encode(pixels, coding, quality=quality))
+        with Image.open(file, formats=(coding,)) as opened:
+            return _to_array(opened.convert("RGB"))
+
+
 def _encode(pixels: NDArray[np.uint8], name: str, **options: Any) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, name, **options)
