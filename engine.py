@@ -13,6 +13,7 @@ from embeddings.likeness import LIKENESS
 from embeddings.teaching import load_copies
 from models.current import Current
 from models.learned import Learned
+from models.neighbours import Neighbours
 from models.registry import Registry
 from models.samplebook import SampleBook
 from models.shelf import Shelf
@@ -31,6 +32,7 @@ class Engine:
     learned: Learned
     samplebook: SampleBook
     watched: Watched
+    neighbours: Neighbours
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -55,7 +57,8 @@ def wired(settings: Settings, store: Store, embedders: Mapping[TaskKind, Embedde
     shelves = {kind: shelf_of(store, embedder, kind) for kind, embedder in embedders.items()}
     learned = Learned(store, Current(store, registry), shelves)
     samplebook, watched = SampleBook(store), Watched(shelves)
-    return Engine(settings, store, embedders, registry, learned, samplebook, watched)
+    neighbours = Neighbours(store, shelves)
+    return Engine(settings, store, embedders, registry, learned, samplebook, watched, neighbours)
 
 
 def shelf_of(store: Store, embedder: Embedder, kind: TaskKind) -> Shelf:
