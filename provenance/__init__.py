@@ -8,8 +8,8 @@ from typing import Any
 
 from domain import Evidence
 from provenance.apart import reader
-from provenance.metadata import manifest_address, read_metadata
-from provenance.parts import find_parts
+from provenance.containers import find_parts
+from provenance.metadata import gather, manifest_address, read_metadata
 from provenance.sources import AI as AI
 from provenance.sources import REAL as REAL
 from provenance.sources import is_captured, is_generated
@@ -60,10 +60,11 @@ def collect(
         `stripping`), and which labels it rules out, if any (`contradicts`).
     """
     parts = find_parts(data)
-    found = list(read_metadata(parts)) if parts.exif or parts.xmp or parts.texts else []
+    said = gather(parts)
+    found = list(read_metadata(said))
     if parts.credentials:
         found.insert(0, _signed(reader(anchors).ask(data, parts.format, wait=wait)))
-    elif address := manifest_address(parts):
+    elif address := manifest_address(said):
         claim = "The file says that its content credentials are on the web; they were not fetched."
         found.insert(0, Evidence("c2pa", claim, "elsewhere", None, {"address": address}))
     return tuple(found)

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_ENTRIES = 512
 MAX_VALUE = 2_000_000
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 USER_COMMENT = 0x9286
 MAKER_NOTE = 0x927C
+PACKETS: Mapping[int, str] = {0x02BC: "xmp", 0x83BB: "iim", 0x8649: "resources"}
+"""What TIFF files keep in tags of its own, and some programs in the EXIF of a JPEG, too."""
+WIDE = frozenset({0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F})
+"""Windows' own tags, which are always in UTF-16."""
 TEXTS: Mapping[int, str] = {
+    0x000B: "ProcessingSoftware",
     0x010E: "ImageDescription",
     0x010F: "Make",
     0x0110: "Model",
     0x0131: "Software",
     0x013B: "Artist",
+    0x8298: "Copyright",
     USER_COMMENT: "UserComment",
+    0x9C9B: "XPTitle",
     0x9C9C: "XPComment",
+    0x9C9D: "XPAuthor",
+    0x9C9E: "XPKeywords",
+    0x9C9F: "XPSubject",
     0xA434: "LensModel",
 }
 TAKEN: Mapping[int, str] = {
@@ -37,17 +47,22 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12:
 
 @dataclass(frozen=True, slots=True)
 class Exif:
-    """Texts by the tag's name; the tags of the taking that have a value; a maker's own notes."""
+    """Texts by the tag's name; the tags of the taking that have a value; a maker's own notes.
+
+    `packets`: whole blocks of another kind (`xmp`, `iim`, `resources`) that a tag holds.
+    """
 
     texts: Mapping[str, str]
     taken: tuple[str, ...]
     maker_note: bool
+    packets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def read_exif(data: bytes) -> Exif:
     """Read a block of EXIF as far as it is whole."""
     texts: dict[str, str] = {}
     taken: list[str] = []
+    packets: dict[str, bytes] = {}
     maker_note = False
     for tag, value, order in _entries(data):
         if tag in TEXTS:
@@ -56,7 +71,9 @@ def read_exif(data: bytes) -> Exif:
             taken.append(TAKEN[tag])
         elif tag == MAKER_NOTE:
             maker_note = len(value) > 16
-    return Exif(texts, tuple(taken), maker_note)
+        elif tag in PACKETS:
+            packets.setdefault(PACKETS[tag], value)
+    return Exif(texts, tuple(taken), maker_note, packets)
 
 
 def _entries(data: bytes) -> Iterator[tuple[int, bytes, str]]:
@@ -93,7 +110,7 @@ def _text(tag: int, value: bytes, order: str) -> str:
         code, value = value[:8], value[8:]
         if code.startswith(b"UNICODE"):
             return _utf16(value, order)
-    if tag == 0x9C9C:
+    if tag in WIDE:
         return _utf16(value, "<")
     return value.decode("utf-8", "replace").strip("\x00 ")
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from provenance.programs import NAMING, generator_named
+
 UNNAMED = "a picture generator"
 EXCERPT = 160
 NEAR_AN_END = 20_000
@@ -22,15 +24,8 @@ MIDJOURNEYS = frozenset({"Description", "dc:description"})
 """Where it writes prompt and job; elsewhere others count their jobs."""
 DREAM = re.compile(r"^\s*\"[^\"]{1,2000}\" .*-s ?\d+.*-S ?-?\d+", re.S)
 WORKFLOW_NAME = re.compile(r"^\s*(?:prompt|workflow)\s*:\s*", re.I)
-NAMES = re.compile(
-    r"^\s*(?:made with )?(NovelAI|Midjourney|DALL[-·\u2022 ]?E|Adobe Firefly|Stable Diffusion|"
-    r"InvokeAI|ComfyUI|Fooocus|Leonardo\.?Ai|Draw Things|Ideogram|Google AI|Imagen)\b",
-    re.I,
-)
-NAMING = frozenset(
-    {"Software", "Make", "Model", "xmp:CreatorTool", "tiff:Software", "photoshop:Credit"}
-)
-"""Where a program puts its name; anywhere else it may just be spoken of."""
+SIGNATURE = re.compile(r"Signature: [A-Za-z0-9+/=]{64,}")
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _HOW = {"steps", "sampler", "num_inference_steps", "guidance_scale", "cfg_scale", "scale"}
 INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "sd-metadata"})
 
@@ -49,6 +44,8 @@ class Generated:
 def find_generators(texts: Mapping[str, str]) -> list[Generated]:
     """Which generators speak in the texts of a file, each once, the surest of its texts first."""
     found: dict[str, Generated] = {}
+    if _is_grok(texts):
+        found["Grok"] = Generated("Grok", "ImageDescription", texts["ImageDescription"][:EXCERPT])
     if {"prompt", "seed"} <= texts.keys() and texts.keys() & _HOW:
         found[UNNAMED] = Generated(UNNAMED, "prompt", texts["prompt"][:EXCERPT])
     for where, text in texts.items():
@@ -59,10 +56,16 @@ def find_generators(texts: Mapping[str, str]) -> list[Generated]:
     return list(found.values())
 
 
+def _is_grok(texts: Mapping[str, str]) -> bool:
+    """The two tags in which it keeps a signature and the picture's number, and no others."""
+    signed = SIGNATURE.fullmatch(texts.get("ImageDescription", "").strip())
+    return bool(signed and UUID.fullmatch(texts.get("Artist", "").strip()))
+
+
 def _in_text(where: str, text: str) -> Iterator[Generated]:
     excerpt = " ".join(text[: 4 * EXCERPT].split())[:EXCERPT]
-    if where in NAMING and (named := NAMES.match(text)):
-        yield Generated(named[1], where, excerpt)
+    if where in NAMING and (named := generator_named(text)):
+        yield Generated(named, where, excerpt)
     told = text if len(text) <= 2 * NEAR_AN_END else text[:NEAR_AN_END] + text[-NEAR_AN_END:]
     if _tells_how(told):
         model = MODEL.search(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -60,6 +61,89 @@ def xmp(inner: str) -> bytes:
         'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f"<rdf:Description {inner}</rdf:RDF></x:xmpmeta>"
     ).encode()
+
+
+def history(*events: Mapping[str, str], inner: str = "") -> bytes:
+    """An XMP packet with a history of edits."""
+    steps = "".join(
+        "<rdf:li " + " ".join(f'stEvt:{key}="{value}"' for key, value in event.items()) + "/>"
+        for event in events
+    )
+    return xmp(
+        f"{inner}><xmpMM:History><rdf:Seq>{steps}</rdf:Seq></xmpMM:History></rdf:Description>"
+    )
+
+
+def iim(texts: Mapping[int, str]) -> bytes:
+    """Datasets of record 2 of IPTC-IIM by number."""
+    return b"".join(
+        struct.pack(">BBBH", 0x1C, 2, dataset, len(text.encode())) + text.encode()
+        for dataset, text in texts.items()
+    )
+
+
+def resource(number: int, content: bytes) -> bytes:
+    """One of Photoshop's image resources, without a name."""
+    padding = b"\0" * (len(content) & 1)
+    return b"8BIM" + struct.pack(">HHI", number, 0, len(content)) + content + padding
+
+
+def segment(marker: int, content: bytes, picture: bytes = b"") -> bytes:
+    """A JPEG with one more segment at its beginning."""
+    picture = picture or jpeg()
+    return picture[:2] + struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content + picture[2:]
+
+
+def photoshop(texts: Mapping[int, str], picture: bytes = b"") -> bytes:
+    """A JPEG with IPTC-IIM as Photoshop keeps it."""
+    return segment(0xED, b"Photoshop 3.0\0" + resource(0x0404, iim(texts)), picture)
+
+
+def samsung(things: Mapping[str, bytes], picture: bytes = b"") -> bytes:
+    """A JPEG with what Samsung's phones write behind the picture."""
+    data = bytearray(picture or jpeg())
+    places = []
+    for name, content in things.items():
+        block = struct.pack("<HHI", 0, 0x0BA1, len(name)) + name.encode() + content
+        places.append((len(data), len(block)))
+        data += block
+    start = len(data)
+    table = b"SEFH" + struct.pack("<II", 106, len(places))
+    for at, size in places:
+        table += struct.pack("<HHII", 0, 0x0BA1, start - at, size)
+    return bytes(data) + table + struct.pack("<I", len(table)) + b"SEFT"
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    """A box of an AVIF or HEIC file."""
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def items(*told: tuple[bytes, bytes, bytes], inside: bool = False, cut: int = 1) -> bytes:
+    """The head of an AVIF file with items: kind, media type, content.
+
+    `inside`: they lie in a box of data of the tables' own. `cut`: into so many extents each.
+    """
+    infos, contents = b"", [content for _, _, content in told]
+    for number, (kind, media_type, _) in enumerate(told, start=1):
+        name = b"\0" + (media_type + b"\0\0" if media_type else b"")
+        infos += box(b"infe", struct.pack(">IHH4s", 2 << 24, number, 0, kind) + name)
+    ftyp = box(b"ftyp", b"avif\0\0\0\0avifmif1")
+    first = 0
+    for _ in range(2):  # where the contents begin depends on how long the tables are
+        rows, at = b"", first
+        for number, content in enumerate(contents, start=1):
+            size = -(-len(content) // cut)
+            rows += struct.pack(">HHHH", number, int(inside), 0, cut)
+            for start in range(0, size * cut, size):
+                rows += struct.pack(">II", at + start, min(size, len(content) - start))
+            at += len(content)
+        iloc = box(b"iloc", struct.pack(">IBBH", 1 << 24, 0x44, 0, len(told)) + rows)
+        tables = box(b"iinf", struct.pack(">IH", 0, len(told)) + infos) + iloc
+        joined = b"".join(contents)
+        meta = box(b"meta", b"\0\0\0\0" + tables + (box(b"idat", joined) if inside else b""))
+        first = 0 if inside else len(ftyp) + len(meta) + 8
+    return ftyp + meta + (b"" if inside else box(b"mdat", joined))
 
 
 def source_type(word: str) -> bytes:

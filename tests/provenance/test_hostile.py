@@ -18,8 +18,9 @@ import pytest
 
 from provenance import collect
 from provenance.apart import REPLY, Apart
+from provenance.containers import find_parts
 from provenance.exif import read_exif
-from provenance.parts import MAX_PART, MAX_TEXT, find_parts
+from provenance.parts import MAX_PART, MAX_TEXT
 from tests.pictures import encode, photo
 from tests.provenance.files import A1111, exif, jpeg, png, signed, source_type, workflow
 

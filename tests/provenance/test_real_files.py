@@ -61,7 +61,7 @@ def test_no_file_of_a_camera_is_accused() -> None:
     for name, found in read("exif_camera").items():
         assert contradiction(found, "real") is None, name
         assert contradiction(found, "ai") is None, name
-        assert {piece.kind for piece in found} == {"camera"}, name
+        assert "camera" in {piece.kind for piece in found}, name
         assert {piece.points_to for piece in found} <= {"real", None}, name
 
 
