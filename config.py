@@ -361,6 +361,12 @@ class Settings(BaseSettings):
         "the C2PA trust list; empty: nobody's are.",
     )
 
+    evidence_decides: bool = Field(
+        True,
+        description="Content credentials of a trusted signer that say ai decide the verdict; no "
+        "other evidence ever does.",
+    )
+
     fetch_timeout: float = Field(
         15.0, gt=0, le=300, description="Seconds one URL may take, redirects included."
     )

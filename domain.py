@@ -380,8 +380,65 @@ class ModelVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics:
+    """What the head alone says of a picture, whatever decided.
+
+    `parts`: of an ensemble, each part's own probabilities, by the part's name. `calibrated`: the
+    probabilities were held against pictures not trained on.
+    """
+
+    prediction: str
+    confidence: float
+    probabilities: Mapping[str, float]
+    source: VerdictSource
+    calibrated: bool = False
+    parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What people said of this very picture, or, where `copies` is not 0, of so many like it.
+
+    `label` is None where they are at odds; `shares` are those of the `votes`.
+    """
+
+    label: str | None
+    shares: Mapping[str, float]
+    votes: int
+    disputed: bool
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What the head says of a picture as it may be delivered anew; `probability` of one label."""
+
+    name: str
+    prediction: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How the answer holds when the picture is delivered anew.
+
+    `low` and `high` are the least and the greatest probability of `label`, as sent included.
+    """
+
+    label: str
+    low: float
+    high: float
+    flips: bool
+    deliveries: tuple[Delivered, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer for one picture. `probabilities` sum to 1; `prediction` may be `unsure`."""
+    """The answer for one picture. `probabilities` sum to 1; `prediction` may be `unsure`.
+
+    `evidence`, `statistics` and `people` are what the file, the head and people say, each by
+    itself. `explained` is there where an explanation was asked for, `stability` likewise.
+    """
 
     id: str
     task: str
@@ -400,6 +457,10 @@ class Verdict:
     timing_ms: Mapping[str, float]
     created_at: datetime
     demo: bool = False
+    statistics: Statistics | None = None
+    people: People | None = None
+    stability: Stability | None = None
+    explained: Mapping[str, Any] | None = None
 
 
 class JobStatus(StrEnum):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from classify import Sight, called, decide_each
+from decision import Sight, called, decide_each
 from domain import Answer, Correction, Effect, Golden, Receipt, Task, VerdictSource
 from engine import Engine
 from models.knowledge import Knowledge

@@ -59,8 +59,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from classify import Sight, decide_each
 from config import load_settings
+from decision import Policy, Sight, decide_each
 from domain import (
     Answer,
     Conflict,
@@ -135,7 +135,7 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
     label = label_of(given, verdict)
     subject = subject_of(engine, task, given, verdict)
     known = engine.learned.knowledge(task)
-    before = _answer(task, known, subject.sight)
+    before = _answer(engine, task, known, subject.sight)
     new = NewCorrection(
         sha256=subject.facts.sha256,
         label=label,
@@ -162,7 +162,7 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
         task = engine.store.tasks.get(given.task)  # it may have a label more
         later = engine.learned.knowledge(task)
     learned_ms = (time.perf_counter() - started) * 1000
-    after = _answer(task, later, subject.sight)
+    after = _answer(engine, task, later, subject.sight)
     effect = effect_of(engine, task, known, later, [subject.sight])
     made = Receipt(row, before, after, learned_ms, effect, dry_run=dry_run)
     if not dry_run:
@@ -209,7 +209,7 @@ def undo(
     row = engine.store.corrections.get(task_name, correction_id)
     sight = stored_sight(engine, task, row.sha256, row.phash)
     known = engine.learned.knowledge(task)
-    before = _answer(task, known, sight)
+    before = _answer(engine, task, known, sight)
     started = time.perf_counter()
     if dry_run:
         _check_undoable(engine, row)
@@ -221,7 +221,7 @@ def undo(
     return Receipt(
         correction=row,
         before=before,
-        after=_answer(task, later, sight),
+        after=_answer(engine, task, later, sight),
         learned_ms=(time.perf_counter() - started) * 1000,
         effect=effect_of(engine, task, known, later, [sight]),
         dry_run=dry_run,
@@ -281,7 +281,7 @@ def receipt(engine: Engine, task_name: str, correction_id: str) -> Receipt:
     # the process died between the log and the receipt: say what is so now
     task = engine.store.tasks.get(task_name)
     known = engine.learned.knowledge(task)
-    now = _answer(task, known, stored_sight(engine, task, row.sha256, row.phash))
+    now = _answer(engine, task, known, stored_sight(engine, task, row.sha256, row.phash))
     effect = effect_of(engine, task, known, known, [])
     return Receipt(row, row.before or now, now, 0.0, effect, undone=undone)
 
@@ -339,8 +339,8 @@ def _check_undoable(engine: Engine, row: Correction) -> None:
         raise Conflict(f"the correction {row.id} is undone already", id=row.id)
 
 
-def _answer(task: Task, known: Knowledge, sight: Sight) -> Answer:
-    (decision,) = decide_each(task, known, [sight])
+def _answer(engine: Engine, task: Task, known: Knowledge, sight: Sight) -> Answer:
+    (decision,) = decide_each(task, known, [sight], policy=Policy.of(engine.settings))
     return Answer(decision.prediction, decision.confidence, decision.source)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from classify import Sight, look
+from classify import evidence_of, look
+from decision import Sight
 from domain import UNSURE, Malformed, NotFound, Person, PictureFacts, Task, Unacceptable, Verdict
 from embeddings.images import Limits, Picture, decode
 from embeddings.likeness import LIKENESS
@@ -119,6 +120,7 @@ def subject_of(engine: Engine, task: Task, given: Given, verdict: Verdict | None
     if verdict is not None and picture.facts.sha256 != verdict.picture.sha256:
         raise Unacceptable("image", picture.facts.sha256, "the picture of that verdict")
     (sight,) = look(engine, engine.embedders[task.kind], [picture], keep=False)
+    sight = replace(sight, evidence=evidence_of(engine, task, [data])[0])
     return Subject(picture.facts, sight, data, _fresh(engine, task, picture, sight))
 
 
@@ -151,12 +153,14 @@ def _fresh(engine: Engine, task: Task, picture: Picture, sight: Sight) -> Fresh:
 
 def stored_sight(engine: Engine, task: Task, sha256: str, phash: int) -> Sight:
     """A picture as the decision sees it, by what the store has of it."""
-    shelf = engine.learned.shelf(task.kind)
+    shelf, blobs = engine.learned.shelf(task.kind), engine.store.blobs
+    files = [blobs.get(sha256)] if blobs.exists(sha256) else []
     return Sight(
         sha256,
         phash,
         shelf.vectors([sha256]).get(sha256),
         shelf.likenesses([sha256])[0],
+        next(iter(evidence_of(engine, task, files)), ()),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import webhook
-from classify import Sight, decide_each
+from decision import Sight, decide_each
 from domain import Change, Delivery, Task, Verdict, VerdictSource
 from engine import Engine
 from models.knowledge import Knowledge

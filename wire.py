@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from domain import Answer, Correction, ExposrError, Golden, Receipt, Verdict
+from domain import Answer, Correction, ExposrError, Golden, Receipt, Statistics, Verdict
 
 OTHER = "(other)"
 SHOWN_LABELS = 10
@@ -26,7 +26,11 @@ def describe(verdict: Verdict) -> dict[str, Any]:
         "source": verdict.source.value,
         "reasons": list(verdict.reasons),
         "evidence": [asdict(piece) for piece in verdict.evidence],
+        "statistics": _statistics(verdict.statistics),
+        "people": asdict(verdict.people) if verdict.people else None,
         "nearest": [asdict(sample) for sample in verdict.nearest],
+        "stability": asdict(verdict.stability) if verdict.stability else None,
+        "explained": dict(verdict.explained) if verdict.explained is not None else None,
         "model": {
             "version": verdict.model_version,
             "embedder": verdict.embedder,
@@ -42,6 +46,17 @@ def describe(verdict: Verdict) -> dict[str, Any]:
         },
         "timing_ms": dict(verdict.timing_ms),
         "created_at": verdict.created_at.isoformat(),
+    }
+
+
+def _statistics(said: Statistics | None) -> dict[str, Any] | None:
+    if said is None:
+        return None
+    parts = {name: _shown_probabilities(part) for name, part in said.parts.items()}
+    return {
+        **asdict(said),
+        "probabilities": _shown_probabilities(said.probabilities),
+        "parts": parts,
     }
 
 

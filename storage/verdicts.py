@@ -9,7 +9,18 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Row, func, insert, select
 
-from domain import Evidence, Nearest, NotFound, PictureFacts, Verdict, VerdictSource
+from domain import (
+    Delivered,
+    Evidence,
+    Nearest,
+    NotFound,
+    People,
+    PictureFacts,
+    Stability,
+    Statistics,
+    Verdict,
+    VerdictSource,
+)
 from storage import schema
 from storage.labels import OTHER
 from storage.state import task_id_of
@@ -130,8 +141,18 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
             "nearest": [asdict(nearest) for nearest in verdict.nearest],
             "picture": asdict(verdict.picture),
             "timing_ms": dict(verdict.timing_ms),
+            "statistics": _statistics(verdict.statistics) if verdict.statistics else None,
+            "people": asdict(verdict.people) if verdict.people else None,
+            "stability": asdict(verdict.stability) if verdict.stability else None,
+            "explained": verdict.explained,
         },
     }
+
+
+def _statistics(said: Statistics) -> dict[str, Any]:
+    parts = {name: _most_probable(part) for name, part in said.parts.items()}
+    kept = _most_probable(said.probabilities)
+    return {**asdict(said), "probabilities": kept, "parts": parts}
 
 
 def _most_probable(probabilities: Mapping[str, float]) -> dict[str, float]:
@@ -163,4 +184,20 @@ def _verdict(row: Row[Any]) -> Verdict:
         timing_ms=detail["timing_ms"],
         created_at=row.created_at,
         demo=row.demo,
+        statistics=_statistics_of(detail.get("statistics")),
+        people=People(**detail["people"]) if detail.get("people") else None,
+        stability=_stability_of(detail.get("stability")),
+        explained=detail.get("explained"),
     )
+
+
+def _statistics_of(kept: Mapping[str, Any] | None) -> Statistics | None:
+    """None also of verdicts from before it was kept."""
+    return Statistics(**{**kept, "source": VerdictSource(kept["source"])}) if kept else None
+
+
+def _stability_of(kept: Mapping[str, Any] | None) -> Stability | None:
+    if not kept:
+        return None
+    deliveries = tuple(Delivered(**each) for each in kept["deliveries"])
+    return Stability(**{**kept, "deliveries": deliveries})

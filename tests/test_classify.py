@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import classify as classify_module
-from classify import DEMO_REASON, Decision, Sight, classify, decide_each, main, parse_arguments
+from classify import classify, main, parse_arguments
 from config import Settings
+from decision import DEMO_REASON, Decision, Sight, decide_each
 from domain import ModelVersion, NotFound, Task, TaskKind, VerdictSource
 from embeddings.images import decode
 from engine import Engine, open_engine, wired

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from classify import DEMO_REASON, classify
+from classify import classify
 from config import Encoder, Settings, load_settings
+from decision import DEMO_REASON
 from domain import DEFAULT_TASK, NewSample, NotEnoughData, Split
 from embeddings.images import decode
 from engine import open_engine

@@ -12,8 +12,8 @@ from flask import Response
 from numpy.typing import NDArray
 
 import webhook
-from classify import DEMO_REASON, Sight, decide_each
 from config import VERSION
+from decision import DEMO_REASON, Sight, decide_each
 from domain import DEFAULT_TASK, ExposrError, NotFound, Task, TaskKind, Unavailable
 from embeddings import Embedder
 from embeddings.images import decode, encode_png

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Response, request
 
-from classify import classify, classify_each
+from classify import Extras, classify, classify_each
 from domain import DEFAULT_TASK, FetchRefused, Malformed, NotFound, Unacceptable, Verdict
 from embeddings.images import Limits
 from embeddings.opening import Source, open_picture
@@ -30,6 +30,7 @@ from web.context import current_engine
 from web.errors import TooLarge, UnsupportedMedia, describe_briefly
 from web.multipart import parts
 from web.payloads.verdicts import BatchRequest, UrlRequest, verdict_document
+from web.queries import asked_flag
 from web.tasks import known_task
 
 BATCH_DEADLINES = 3
@@ -43,7 +44,8 @@ def classify_picture(task: str = DEFAULT_TASK) -> Response:
     `{"url": ...}`, or as JSON `{"image": "data:image/...;base64,..."}`.
     """
     known_task(task)
-    return _verdict(task, read_picture(current_engine().settings))
+    extras = _extras()  # asked for wrongly, nothing need be read
+    return _verdict(task, read_picture(current_engine().settings), extras)
 
 
 def predict(task: str) -> Response:
@@ -54,15 +56,28 @@ def predict(task: str) -> Response:
 def classify_url(task: str = DEFAULT_TASK) -> Response:
     """Fetch a picture from a URL and say which label it has."""
     known_task(task)
+    extras = _extras()
     url = checked(UrlRequest, read_json()).url
-    return _verdict(task, fetch_picture(url, current_engine().settings))
+    return _verdict(task, fetch_picture(url, current_engine().settings), extras)
 
 
-def _verdict(task: str, data: bytes) -> Response:
+def _extras() -> Extras:
+    """What the query asks for beside the answer."""
+    return Extras(stability=asked_flag("stability"), explain=asked_flag("explain"))
+
+
+def _verdict(task: str, data: bytes, extras: Extras) -> Response:
     engine = current_engine()
     opened = open_picture(data, Limits.of(engine.settings))
-    files = [data] if engine.settings.keep_pictures else ()
-    (verdict,) = classify(engine, task, [opened.picture], decode_ms=[opened.ms], files=files)
+    (verdict,) = classify(
+        engine,
+        task,
+        [opened.picture],
+        decode_ms=[opened.ms],
+        files=[data],
+        keep=engine.settings.keep_pictures,
+        extras=extras,
+    )
     return answer(verdict_document(engine, verdict))
 
 
@@ -116,11 +131,12 @@ def _batch_of_urls(task: str) -> Response:
 
 
 def _answer_each(engine: Engine, task: str, sources: Iterable[Source]) -> list[dict[str, Any]]:
+    keep, extras = engine.settings.keep_pictures, _extras()
     return [
         verdict_document(engine, found)
         if isinstance(found, Verdict)
         else {"error": describe_briefly(found)}
-        for found in classify_each(engine, task, sources, keep=engine.settings.keep_pictures)
+        for found in classify_each(engine, task, sources, keep=keep, extras=extras)
     ]
 
 

@@ -36,7 +36,7 @@ def test_verdict_has_the_names_of_the_contract(taught: FlaskClient) -> None:
     assert document["prediction"] == "real"
     assert document["source"] == "model"
     assert math.isclose(sum(document["probabilities"].values()), 1)
-    assert set(document["timing_ms"]) == {"decode", "embed", "decide", "total"}
+    assert set(document["timing_ms"]) == {"decode", "evidence", "embed", "decide", "total"}
     assert document["timing_ms"]["decode"] > 0
     assert document["image"]["width"] == 96
 

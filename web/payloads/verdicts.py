@@ -61,6 +61,47 @@ class NearestSample(Payload):
     similarity: float
 
 
+class StatisticsBody(Payload):
+    """What the head alone says, whatever decided. `parts`: of an ensemble, each by itself."""
+
+    prediction: str
+    confidence: float
+    probabilities: dict[str, float]
+    source: VerdictSource
+    calibrated: bool = Field(
+        description="Whether the probabilities were held against pictures not trained on."
+    )
+    parts: dict[str, dict[str, float]]
+
+
+class PeopleBody(Payload):
+    """What people said of this very picture, or, where `copies` is not 0, of so many like it."""
+
+    label: str | None
+    shares: dict[str, float]
+    votes: int
+    disputed: bool
+    copies: int
+
+
+class DeliveredBody(Payload):
+    """What the head says of the picture delivered anew."""
+
+    name: str = Field(examples=["JPEG 60"])
+    prediction: str
+    probability: float
+
+
+class StabilityBody(Payload):
+    """How the answer holds when the picture is delivered anew; `probability` of `label`."""
+
+    label: str
+    low: float
+    high: float
+    flips: bool
+    deliveries: list[DeliveredBody]
+
+
 class VerdictModel(Payload):
     """What answered. `demo`: the demonstration lesson, not a model of your own pictures."""
 
@@ -84,6 +125,7 @@ class Timing(Payload):
     """Milliseconds spent."""
 
     decode: float
+    evidence: float
     embed: float
     decide: float
     total: float
@@ -111,7 +153,11 @@ class VerdictBody(Payload):
     source: VerdictSource = Field(description="What decided; `none`: nobody taught the task yet.")
     reasons: list[str]
     evidence: list[EvidencePiece]
+    statistics: StatisticsBody | None
+    people: PeopleBody | None
     nearest: list[NearestSample]
+    stability: StabilityBody | None = Field(description="With `stability=1` alone.")
+    explained: dict[str, JsonValue] | None = Field(description="With `explain=1` alone.")
     model: VerdictModel
     image: VerdictImage
     timing_ms: Timing
