@@ -433,6 +433,18 @@ class Stability:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """What makes a verdict a signed record.
+
+    `record` says what it rests on; `signature` is over it and the verdict's `fields`.
+    """
+
+    fields: tuple[str, ...]
+    record: Mapping[str, Any]
+    signature: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer for one picture. `probabilities` sum to 1; `prediction` may be `unsure`.
 

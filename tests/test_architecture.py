@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "storage": {"domain", "config"},
     "embeddings": {"domain", "config"},
     "models": {"domain", "config", "storage"},
-    "engine": {"domain", "config", "storage", "embeddings", "models"},
+    "engine": {"domain", "config", "storage", "embeddings", "models", "records"},
     "embeddings.__main__": {"domain", "config", "terminal", "engine", "embeddings"},
     "decision": {"domain", "config", "models", "provenance"},
     "classify": {
@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "history": {"domain", "storage", "models"},
     "train": {"domain", "config", "terminal", "wire", "engine", "models", "history"},
     "provenance": {"domain"},
+    "records": {"domain", "config"},
     "scraper": {"domain", "config", "terminal", "storage", "embeddings", "models", "provenance"},
     "given": {
         "domain",
@@ -143,6 +144,8 @@ OWNERS: dict[str, set[str]] = {
     "gunicorn": {"web/server.py"},
     "swagger_ui_bundle": {"web/pages.py"},
     "pickle": {"models/registry.py"},
+    "cryptography": {"records/keys.py"},
+    "rfc8785": {"records/canonical.py"},
 }
 HEAVY = {"torch", "torchvision", "open_clip", "matplotlib", "sklearn", "skops", "skimage", "scipy"}
 """May be imported late, in their owner only."""
