@@ -1,0 +1,157 @@
+"""What people said, what the file says and what the head says: who decides, and what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from config import Settings
+from decision import Decision, Policy, Sight, decide_each
+from domain import (
+    Correction,
+    Evidence,
+    ModelVersion,
+    Task,
+    TaskKind,
+    VerdictSource,
+)
+from models.knowledge import Knowledge
+from models.standing import opinion_of
+from tests.web.service import FixedHead
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+TASK = Task(1, "authenticity", TaskKind.AUTHENTICITY, ("ai", "real"), False, NOW)
+SHA = "0" * 64
+CARD = {"thresholds": {"accuse": 0.9, "budget": 0.01, "n_real": 400}}
+
+
+def signed(status: str = "valid", points_to: str | None = "ai", **detail: Any) -> Evidence:
+    claim = f"Content credentials ({status}) say: {points_to}."
+    return Evidence("c2pa", claim, status, points_to, {"forging": "hard: it takes a key", **detail})
+
+
+def written(points_to: str | None, **detail: Any) -> Evidence:
+    easy = {"forging": "easy: anybody can write it", **detail}
+    return Evidence("iptc", f"The metadata says {points_to}.", "unsigned", points_to, easy)
+
+
+def vote(label: str, person: str = "ada", *, trusted: bool = True) -> Correction:
+    return Correction(f"c-{person}", "authenticity", 1, SHA, label, person, NOW, trusted=trusted)
+
+
+def decided(
+    *evidence: Evidence,
+    p_ai: float = 0.1,
+    votes: tuple[Correction, ...] = (),
+    task: Task = TASK,
+    policy: Policy = Policy(),  # noqa: B008 -- it is frozen
+    card: Mapping[str, Any] = CARD,
+) -> Decision:
+    version = ModelVersion("v1", "authenticity", "e:1", "svm", "00", False, NOW, card)
+    head = FixedHead(("ai", "real"), (p_ai, 1 - p_ai))
+    opinions = {SHA: opinion_of(votes, {})} if votes else {}
+    known = Knowledge(version=version, head=head, opinions=opinions)
+    sight = Sight(SHA, 0, np.zeros(4, np.float32), None, evidence)
+    return decide_each(task, known, [sight], policy=policy)[0]
+
+
+def test_a_trusted_signer_who_says_ai_decides() -> None:
+    decision = decided(signed(), p_ai=0.1)
+    assert (decision.prediction, decision.source) == ("ai", VerdictSource.EVIDENCE)
+    assert decision.probabilities == {"ai": 1.0, "real": 0.0}
+    assert decision.reasons[0] == signed().claim
+    assert any("statistics alone would say real" in reason for reason in decision.reasons)
+
+
+def test_what_the_statistics_say_stands_apart_from_what_decided() -> None:
+    decision = decided(signed(), p_ai=0.1)
+    alone = decision.statistics
+    assert (alone.prediction, alone.source) == ("real", VerdictSource.MODEL)
+    assert alone.probabilities == pytest.approx({"ai": 0.1, "real": 0.9})
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        signed("untrusted_issuer"),
+        signed("expired"),
+        signed("tampered", None),
+        signed("valid", "real"),
+        signed("valid", None, contradicts=["real"]),
+        written("ai", contradicts=["real"]),
+        replace(written("ai"), status="valid"),
+    ],
+    ids=["untrusted", "expired", "tampered", "camera", "parts", "unsigned", "not signed"],
+)
+def test_nothing_weaker_decides(piece: Evidence) -> None:
+    decision = decided(piece, p_ai=0.1)
+    assert (decision.prediction, decision.source) == ("real", VerdictSource.MODEL)
+
+
+def test_the_setting_takes_the_decision_from_the_file(settings: Settings) -> None:
+    off = Policy.of(settings.model_copy(update={"evidence_decides": False}))
+    decision = decided(signed(), p_ai=0.1, policy=off)
+    assert (decision.prediction, decision.source) == ("real", VerdictSource.MODEL)
+    assert any("disagrees" in reason for reason in decision.reasons)
+    assert Policy.of(settings).evidence_decides
+
+
+def test_people_who_spoke_of_this_picture_are_heard_before_its_file() -> None:
+    decision = decided(signed(), votes=(vote("real"),))
+    assert (decision.prediction, decision.source) == ("real", VerdictSource.MEMORY)
+    assert any("disagrees" in reason and signed().claim in reason for reason in decision.reasons)
+    assert decision.people is not None and decision.people.label == "real"
+    assert (decision.people.votes, decision.people.copies) == (1, 0)
+
+
+def test_disagreement_of_file_and_statistics_is_said_and_how_easily_it_is_forged() -> None:
+    decision = decided(written("ai", contradicts=["real"]), p_ai=0.1)
+    (told,) = [reason for reason in decision.reasons if "disagrees" in reason]
+    assert "easy: anybody can write it" in told
+
+
+def test_what_rules_an_answer_out_disagrees_though_it_points_to_none() -> None:
+    decision = decided(written(None, contradicts=["real"]), p_ai=0.1)
+    assert any("disagrees" in reason for reason in decision.reasons)
+    assert not any("says of itself" in r for r in decided(written(None), p_ai=0.1).reasons)
+
+
+def test_agreement_is_said_once_for_all_that_agrees() -> None:
+    decision = decided(written("real"), written("real"), p_ai=0.1)
+    assert sum("agrees" in reason for reason in decision.reasons) == 1
+
+
+def test_what_the_file_points_to_is_said_beside_an_unsure_answer() -> None:
+    decision = decided(written("ai"), p_ai=0.7)
+    assert decision.prediction == "unsure"
+    assert any("points to ai" in reason for reason in decision.reasons)
+
+
+def test_a_file_changed_after_signing_is_said() -> None:
+    tampered = signed("tampered", None)
+    assert tampered.claim in decided(tampered).reasons
+
+
+def test_only_questions_of_authenticity_are_decided_by_files() -> None:
+    smile = Task(2, "smile", TaskKind.PHOTO, ("ai", "real"), False, NOW)
+    assert decided(signed(), task=smile).source is VerdictSource.MODEL
+
+
+def test_a_task_that_calls_it_otherwise_is_answered_in_its_words() -> None:
+    task = replace(TASK, labels=("synthetic", "real"), variants={"ai": "synthetic"})
+    assert decided(signed(), task=task).prediction == "synthetic"
+
+
+def test_nobody_is_named_where_anybody_may_ask(settings: Settings) -> None:
+    public = Policy.of(settings.model_copy(update={"public_classify": True}))
+    votes = (vote("real"), vote("ai", "bob", trusted=False))
+    for some in (votes, votes[:1]):
+        told = " ".join(decided(votes=some, policy=public).reasons)
+        assert "ada" not in told and "bob" not in told
+        assert "omebody" in told
+        assert "ada" in " ".join(decided(votes=some).reasons)
