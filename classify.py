@@ -66,6 +66,7 @@ from embeddings.images import Limits, Picture
 from embeddings.likeness import LIKENESS, likeness
 from embeddings.opening import Opened, Source, open_in_groups
 from engine import Engine, open_engine
+from explanation import explain, heatmap_url
 from models.knowledge import Knowledge
 from provenance import collect
 from scraper.fetch import fetch
@@ -126,6 +127,11 @@ def classify(
     ]
     embedded = time.perf_counter()
     known = engine.learned.knowledge(task)
+    familiarity = engine.neighbours.familiarity
+    seen = [
+        replace(sight, familiarity=familiarity(task, known, sight.vector, sight.sha256))
+        for sight in seen
+    ]
     decisions = decide_each(task, known, seen, policy=Policy.of(engine.settings))
     each = 1000 / max(len(pictures), 1)
     stages = {
@@ -137,11 +143,18 @@ def classify(
         engine.store.blobs.put(data, durable=False)
     verdicts = []
     for i, (picture, decision) in enumerate(zip(pictures, decisions, strict=True)):
+        verdict_id = uuid.uuid4().hex
+        nearest, explained = _nearest(engine, task, known, decision), None
+        if extras.explain:
+            kept = engine.store.blobs.exists(picture.facts.sha256)
+            labelled = engine.neighbours.of(task, known)
+            url = heatmap_url(verdict_id)
+            explained = explain(decision, seen[i], labelled, nearest, url if kept else None)
         timing = {"decode": decode_ms[i] if i < len(decode_ms) else 0.0, **stages}
         timing["total"] = sum(timing.values())
         verdicts.append(
             Verdict(
-                id=uuid.uuid4().hex,
+                id=verdict_id,
                 task=task.name,
                 prediction=decision.prediction,
                 confidence=decision.confidence,
@@ -149,7 +162,7 @@ def classify(
                 source=decision.source,
                 reasons=decision.reasons,
                 evidence=seen[i].evidence,
-                nearest=_nearest(engine, task, known, decision),
+                nearest=explained.nearest if explained else nearest,
                 model_version=known.version.id if known.version else None,
                 embedder=embedder.id,
                 trained_at=known.version.created_at if known.version else None,
@@ -160,6 +173,8 @@ def classify(
                 demo=known.version is not None and known.version.demo,
                 statistics=decision.statistics,
                 people=decision.people,
+                explained=explained.document if explained else None,
+                none_of_these=decision.none_of_these,
             )
         )
     engine.store.verdicts.add_many(verdicts)

@@ -25,6 +25,7 @@ from domain import (
     VerdictSource,
 )
 from models.knowledge import Knowledge
+from models.labelled import Familiarity
 from models.memory import Match
 from models.standing import Opinion
 from provenance import AI
@@ -62,7 +63,7 @@ class Decision:
     """What was decided about one picture, and why.
 
     `statistics` is what the head alone says, `people` what was said of it or its copies, whatever
-    decided. `alike`: remembered pictures like it.
+    decided. `alike`: remembered pictures like it. `none_of_these`: it is like nothing known.
     """
 
     prediction: str
@@ -73,6 +74,7 @@ class Decision:
     statistics: Statistics
     alike: tuple[Match, ...] = ()
     people: People | None = None
+    none_of_these: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +91,8 @@ class Sight:
         What its file says of its origin; empty also where the file is not there.
     facts
         What else is known of it that is not content; None where nothing is.
+    familiarity
+        How near it is to what an open task knows; None where it was not looked up.
     """
 
     sha256: str
@@ -97,6 +101,7 @@ class Sight:
     likeness: NDArray[np.float32] | None
     evidence: tuple[Evidence, ...] = ()
     facts: Mapping[str, Any] | None = None
+    familiarity: Familiarity | None = None
 
 
 def decide(
@@ -133,6 +138,8 @@ def decide(
         decided = _by_evidence(task, proof, by_head)
     else:
         decided = _by_copies(known, sight, matches, by_head, policy)
+    if decided.source is VerdictSource.MODEL and task.open:
+        decided = _unless_strange(sight.familiarity, decided)
     proof = proof if decided.source is VerdictSource.EVIDENCE else None
     beside = _file_says(task, sight, decided.prediction, proof)
     return replace(decided, reasons=(*decided.reasons, *beside))
@@ -369,6 +376,20 @@ def _accusation(best: str, confidence: float, card: Mapping[str, Any]) -> tuple[
         f"Only from {threshold:.0%} on were at most {limits['budget']:.1%} of "
         f"{limits['n_real']} real pictures called ai in cross-validation, so it stays unsure."
     ]
+
+
+def _unless_strange(familiarity: Familiarity | None, by_head: Decision) -> Decision:
+    """An open task's picture may have none of its labels; the head can only choose among them."""
+    if familiarity is None or not familiarity.strange:
+        return by_head
+    reason = (
+        "It may be none of these: it is unlike every labelled picture. The nearest has a "
+        f"similarity of {familiarity.similarity:.2f}; of {familiarity.examined} known ones "
+        f"{familiarity.chance:.1%} are as far from all others. If it is something new, show it "
+        "with a label of its own."
+    )
+    reasons = (*by_head.reasons, reason)
+    return replace(by_head, prediction=UNSURE, reasons=reasons, none_of_these=True)
 
 
 def _unanswered(task: Task, known: Knowledge) -> str:

@@ -450,6 +450,7 @@ class Verdict:
 
     `evidence`, `statistics` and `people` are what the file, the head and people say, each by
     itself. `explained` is there where an explanation was asked for, `stability` likewise.
+    `none_of_these`: it is like nothing that an open task knows, and so `unsure`.
     """
 
     id: str
@@ -473,6 +474,7 @@ class Verdict:
     people: People | None = None
     stability: Stability | None = None
     explained: Mapping[str, Any] | None = None
+    none_of_these: bool = False
 
 
 class JobStatus(StrEnum):

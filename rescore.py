@@ -187,8 +187,15 @@ def _changes(
     vectors = shelf.vectors([verdict.picture.sha256 for verdict in verdicts])
     having = [verdict for verdict in verdicts if verdict.picture.sha256 in vectors]
     likenesses = shelf.likenesses([verdict.picture.sha256 for verdict in having])
+    near = engine.neighbours.familiarity
     sights = [
-        Sight(picture.sha256, picture.phash, vectors[picture.sha256], likeness)
+        Sight(
+            picture.sha256,
+            picture.phash,
+            vectors[picture.sha256],
+            likeness,
+            familiarity=near(task, known, vectors[picture.sha256], picture.sha256),
+        )
         for picture, likeness in zip(
             (verdict.picture for verdict in having), likenesses, strict=True
         )

@@ -21,6 +21,7 @@ def describe(verdict: Verdict) -> dict[str, Any]:
         "task": verdict.task,
         "prediction": verdict.prediction,
         "confidence": verdict.confidence,
+        "none_of_these": verdict.none_of_these,
         "probabilities": shown,
         "top": [{"label": k, "probability": p} for k, p in shown.items() if k != OTHER][:3],
         "source": verdict.source.value,

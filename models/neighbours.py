@@ -11,7 +11,7 @@ import numpy as np
 
 from domain import Sample, Task, TaskKind
 from models.knowledge import Knowledge
-from models.labelled import Labelled, Vectors
+from models.labelled import Familiarity, Labelled, Vectors
 from models.shelf import Shelf
 from storage import State, Store
 
@@ -35,11 +35,12 @@ class _Read:
     dim: int = 0
     ids: list[int] = field(default_factory=list)
     sha256s: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    taught: list[bool] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    counts: list[bool] = field(default_factory=list)
     families: list[int] = field(default_factory=list)
     blocks: list[Vectors] = field(default_factory=list)
     family_codes: dict[str, int] = field(default_factory=dict)
+    label_codes: dict[str, int] = field(default_factory=dict)
     row_of: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
     examined: dict[bytes, Vectors] = field(default_factory=dict)
@@ -58,9 +59,12 @@ class _Read:
         self.blocks[-1][row % BLOCK] = vector
         self.ids.append(sample.id)
         self.sha256s.append(sample.sha256)
-        self.labels.append(sample.label)
-        self.taught.append(sample.taught)
+        self.labels.append(self.label_codes.setdefault(sample.label, len(self.label_codes)))
+        # what only corrections brought does not count without them
+        self.counts.append(not sample.taught)
         self.families.append(self.family_codes.setdefault(sample.family, len(self.family_codes)))
+        if sample.sha256 in self.row_of:
+            self.counts[self.row_of[sample.sha256]] = False
         self.row_of[sample.sha256] = row
 
     def labelled(self, task: Task, known: Knowledge) -> Labelled:
@@ -71,16 +75,17 @@ class _Read:
 
     def _labelled(self, task: Task, known: Knowledge) -> Labelled:
         codes: dict[str, int] = {}
-        labels = np.full(len(self.ids), -1, np.intp)
-        for sha256, row in self.row_of.items():
-            opinion = known.opinions.get(sha256)
-            if opinion is not None:
-                label = opinion.label
-            else:  # what only corrections brought does not count without them
-                label = None if self.taught[row] else self.labels[row]
-            if label is not None:
-                meant = task.variants.get(label, label)
-                labels[row] = codes.setdefault(meant, len(codes))
+
+        def code(label: str) -> int:
+            return codes.setdefault(task.variants.get(label, label), len(codes))
+
+        meant = np.asarray([code(label) for label in self.label_codes], np.intp)
+        labels = meant[self.labels] if self.labels else np.empty(0, np.intp)
+        labels[~np.asarray(self.counts, np.bool_)] = -1
+        for sha256, opinion in known.opinions.items():
+            row = self.row_of.get(sha256)
+            if row is not None:
+                labels[row] = -1 if opinion.label is None else code(opinion.label)
         full, rest = divmod(len(self.ids), BLOCK)
         blocks = [*self.blocks[:full], *(block[:rest] for block in self.blocks[full:])]
         return Labelled(
@@ -162,6 +167,26 @@ class Neighbours:
             labelled = read.labelled(task, known)
         self._make_room()
         return labelled
+
+    def familiarity(
+        self, task: Task, known: Knowledge, vector: Vectors | None, sha256: str
+    ) -> Familiarity | None:
+        """How near a picture is to what an open task knows; None where it is no question.
+
+        A closed task's pictures have one of its labels, whatever they look like.
+
+        Parameters
+        ----------
+        task, known
+            Who is asked, and what is known of it.
+        vector
+            (dim,) the picture's; None where it has none.
+        sha256
+            The picture.
+        """
+        if not task.open or vector is None or known.head is None:
+            return None
+        return self.of(task, known).familiarity(vector, sha256)
 
     def _up_to_date(self, task: Task, demo: bool, read: _Read | None) -> _Read:
         key = _key(self._store.versions.state(task.name), demo)

@@ -145,6 +145,7 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
             "people": asdict(verdict.people) if verdict.people else None,
             "stability": asdict(verdict.stability) if verdict.stability else None,
             "explained": verdict.explained,
+            "none_of_these": verdict.none_of_these,
         },
     }
 
@@ -188,6 +189,7 @@ def _verdict(row: Row[Any]) -> Verdict:
         people=People(**detail["people"]) if detail.get("people") else None,
         stability=_stability_of(detail.get("stability")),
         explained=detail.get("explained"),
+        none_of_these=detail.get("none_of_these", False),
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from config import Settings
 from decision import Decision, Policy, Sight, decide_each
 from domain import (
+    UNSURE,
     Correction,
     Evidence,
     ModelVersion,
@@ -21,6 +22,7 @@ from domain import (
     VerdictSource,
 )
 from models.knowledge import Knowledge
+from models.labelled import Familiarity
 from models.standing import opinion_of
 from tests.web.service import FixedHead
 
@@ -155,3 +157,44 @@ def test_nobody_is_named_where_anybody_may_ask(settings: Settings) -> None:
         assert "ada" not in told and "bob" not in told
         assert "omebody" in told
         assert "ada" in " ".join(decided(votes=some).reasons)
+
+
+OPEN = Task(2, "letters", TaskKind.DRAWING, ("ai", "real"), True, NOW)
+STRANGE = Familiarity(similarity=0.3, chance=0.01, examined=99)
+
+
+def strangely(task: Task, familiarity: Familiarity | None, *votes: Correction) -> Decision:
+    head = FixedHead(("ai", "real"), (0.9, 0.1))
+    opinions = {SHA: opinion_of(votes, {})} if votes else {}
+    known = Knowledge(head=head, opinions=opinions, taught={"ai": 50, "real": 50})
+    sight = Sight(SHA, 0, np.zeros(4, np.float32), None, familiarity=familiarity)
+    return decide_each(task, known, [sight])[0]
+
+
+def test_an_open_task_calls_nothing_by_a_name_that_is_like_nothing_it_knows() -> None:
+    decision = strangely(OPEN, STRANGE)
+
+    assert (decision.prediction, decision.none_of_these) == (UNSURE, True)
+    assert decision.statistics.prediction == "ai"
+    assert "99 known ones 1.0%" in decision.reasons[-1]
+
+
+@pytest.mark.parametrize(
+    "familiarity",
+    [None, Familiarity(0.3, 0.06, 99), Familiarity(0.3, 0.05, 18)],
+    ids=["not looked up", "as far as others", "too few to tell"],
+)
+def test_without_proof_of_strangeness_the_head_answers(familiarity: Familiarity | None) -> None:
+    decision = strangely(OPEN, familiarity)
+
+    assert (decision.prediction, decision.none_of_these) == ("ai", False)
+
+
+def test_a_closed_task_has_no_pictures_of_other_labels() -> None:
+    assert strangely(replace(OPEN, open=False), STRANGE).prediction == "ai"
+
+
+def test_what_people_said_of_a_strange_picture_stands() -> None:
+    decision = strangely(OPEN, STRANGE, vote("real"))
+
+    assert (decision.prediction, decision.none_of_these) == ("real", False)

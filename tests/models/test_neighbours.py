@@ -223,3 +223,19 @@ def test_facts_of_pictures_that_are_only_corrected_bring_no_example(engine: Engi
     labelled = neighbours(engine).of(task(engine), engine.learned.knowledge(task(engine)))
 
     assert len(labelled) == 8
+
+
+def test_only_open_tasks_ask_how_familiar_a_picture_is(engine: Engine) -> None:
+    engine.store.tasks.create("closed", TaskKind.PHOTO, ["no_smile", "smile"], open=False)
+    held = neighbours(engine)
+    far = np.full(12, -(12**-0.5), np.float32)
+    for name in (TASK, "closed"):
+        teach(engine.store, 20, task=name)
+        quickly(engine, name)
+        asked = engine.store.tasks.get(name)
+        known = engine.learned.knowledge(asked)
+
+        familiarity = held.familiarity(asked, known, far, "0" * 64)
+
+        assert (familiarity is not None) is asked.open
+        assert held.familiarity(asked, known, None, "0" * 64) is None

@@ -102,6 +102,34 @@ class StabilityBody(Payload):
     deliveries: list[DeliveredBody]
 
 
+class ExamplesBody(Payload):
+    """How many labelled pictures it was compared with, and how many there was no room for."""
+
+    known: int
+    left_out: int
+
+
+class FamiliarityBody(Payload):
+    """How near it is to what is known.
+
+    `similarity`: cosine with the nearest example. `chance`: share of the `examined` examples that
+    are as far from all others.
+    """
+
+    similarity: float
+    chance: float
+    examined: int
+
+
+class ExplainedBody(Payload):
+    """What is said beside the answer. `heatmap`: where to ask for one, if that can be had."""
+
+    why: str
+    heatmap: str | None
+    examples: ExamplesBody
+    familiarity: FamiliarityBody | None
+
+
 class VerdictModel(Payload):
     """What answered. `demo`: the demonstration lesson, not a model of your own pictures."""
 
@@ -145,6 +173,9 @@ class VerdictBody(Payload):
     task: str = Field(examples=["authenticity"])
     prediction: str = Field(description="A label, or `unsure`.", examples=["real"])
     confidence: float
+    none_of_these: bool = Field(
+        description="It is like nothing an open task knows: `unsure`, whatever the probabilities."
+    )
     probabilities: dict[str, float] = Field(
         description="Sum to 1; past ten labels the ten largest, the rest under `(other)`.",
         examples=[{"real": 0.93, "ai": 0.07}],
@@ -157,7 +188,7 @@ class VerdictBody(Payload):
     people: PeopleBody | None
     nearest: list[NearestSample]
     stability: StabilityBody | None = Field(description="With `stability=1` alone.")
-    explained: dict[str, JsonValue] | None = Field(description="With `explain=1` alone.")
+    explained: ExplainedBody | None = Field(description="With `explain=1` alone.")
     model: VerdictModel
     image: VerdictImage
     timing_ms: Timing
