@@ -60,7 +60,17 @@ from numpy.typing import NDArray
 
 from config import load_settings
 from decision import Decision, Policy, Sight, decide_each
-from domain import UNSURE, Evidence, ExposrError, Nearest, NotFound, Task, TaskKind, Verdict
+from domain import (
+    UNSURE,
+    Evidence,
+    ExposrError,
+    Nearest,
+    NotFound,
+    Stability,
+    Task,
+    TaskKind,
+    Verdict,
+)
 from embeddings import Embedder
 from embeddings.images import Limits, Picture
 from embeddings.likeness import LIKENESS, likeness
@@ -70,6 +80,7 @@ from explanation import explain, heatmap_url
 from models.knowledge import Knowledge
 from provenance import collect
 from scraper.fetch import fetch
+from stability import stability_of, weighed
 from terminal import print_verdicts, progress_bar
 from wire import describe, describe_error
 
@@ -133,12 +144,19 @@ def classify(
         for sight in seen
     ]
     decisions = decide_each(task, known, seen, policy=Policy.of(engine.settings))
+    decided = time.perf_counter()
     each = 1000 / max(len(pictures), 1)
     stages = {
         "evidence": (read - started) * each,
         "embed": (embedded - read) * each,
-        "decide": (time.perf_counter() - embedded) * each,
+        "decide": (decided - embedded) * each,
     }
+    held: list[Stability | None] = [None] * len(pictures)
+    if extras.stability:
+        asked = zip(pictures, decisions, strict=True)
+        held = [stability_of(task, known, embedder, *one) for one in asked]
+        decisions = [weighed(*one) for one in zip(decisions, held, strict=True)]
+        stages["stability"] = (time.perf_counter() - decided) * each
     for data in files if keep else ():
         engine.store.blobs.put(data, durable=False)
     verdicts = []
@@ -175,6 +193,7 @@ def classify(
                 people=decision.people,
                 explained=explained.document if explained else None,
                 none_of_these=decision.none_of_these,
+                stability=held[i],
             )
         )
     engine.store.verdicts.add_many(verdicts)

@@ -203,8 +203,8 @@ def _changes(
     changes = []
     for verdict, decision in zip(having, decide_each(task, known, sights), strict=True):
         # a label that was linked to another one since is no other answer
-        before = task.variants.get(verdict.prediction, verdict.prediction)
-        if decision.prediction != before:
+        said = _as_sent(verdict)
+        if decision.prediction != task.variants.get(said, said):
             changes.append(
                 Change(
                     task=task.name,
@@ -218,6 +218,15 @@ def _changes(
                 )
             )
     return changes
+
+
+def _as_sent(verdict: Verdict) -> str:
+    """What was answered before its stability was asked for, which no other verdict's was."""
+    wavered = verdict.stability is not None and verdict.stability.flips
+    alone = verdict.statistics
+    if wavered and alone is not None and alone.source is verdict.source:
+        return alone.prediction
+    return verdict.prediction
 
 
 def _kept(engine: Engine, task: Task, version_id: str, changes: Sequence[Change]) -> list[Change]:

@@ -21,6 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {"domain", "config", "storage", "embeddings", "models", "records"},
     "embeddings.__main__": {"domain", "config", "terminal", "engine", "embeddings"},
     "decision": {"domain", "config", "models", "provenance"},
+    "stability": {"domain", "embeddings", "models", "decision"},
     "classify": {
         "domain",
         "config",
@@ -32,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "provenance",
         "decision",
         "explanation",
+        "stability",
         "scraper",
     },
     "explanation": {"domain", "models", "decision"},

@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 from classify import classify
 from config import Settings
 from domain import (
+    Delivered,
     ModelVersion,
     NewCorrection,
     NotFound,
     Person,
     PictureFacts,
+    Stability,
+    Statistics,
     TaskKind,
     Verdict,
     VerdictSource,
@@ -216,6 +219,22 @@ def test_a_label_that_was_linked_since_is_no_other_answer(world: World) -> None:
     world.store.tasks.link(TASK, "b", "c")
     world.promote("v2", place=1)
     assert world.rescore() == {}
+
+
+@pytest.mark.parametrize(("prediction", "changes"), [("a", 0), ("b", 1)])
+def test_unsure_because_it_wavered_is_no_other_answer(
+    world: World, prediction: str, changes: int
+) -> None:
+    asked = world.ask("p", "unsure", [-1, 1])
+    alone = Statistics(prediction, 0.9, {"a": 0.5, "b": 0.5}, VerdictSource.MODEL)
+    wavering = Stability("a", 0.2, 0.9, True, (Delivered("webp", "unsure", 0.2),))
+    later = asked.created_at + timedelta(minutes=1)
+    world.store.verdicts.add(
+        replace(asked, id="later", created_at=later, statistics=alone, stability=wavering)
+    )
+    world.promote("v2", place=1)
+
+    assert len(world.rescore()) == changes
 
 
 def test_a_first_answer_is_a_change(world: World) -> None:

@@ -87,7 +87,7 @@ class PeopleBody(Payload):
 class DeliveredBody(Payload):
     """What the head says of the picture delivered anew."""
 
-    name: str = Field(examples=["JPEG 60"])
+    name: str = Field(examples=["jpeg_60"])
     prediction: str
     probability: float
 
@@ -156,6 +156,7 @@ class Timing(Payload):
     evidence: float
     embed: float
     decide: float
+    stability: float | None = Field(None, description="With `stability=1` alone.")
     total: float
 
 
