@@ -14,8 +14,12 @@ EXAMPLES = """examples:
   python classify.py --batch pictures/ --json > verdicts.json
   python classify.py --url https://news.example/photo.jpg
   python classify.py --image face.png --task smile
+  python classify.py --image photo.jpg --record verdict.json
+  python classify.py --verify verdict.json --key keys.json --picture photo.jpg
 
 exit codes: 0 every picture was answered; 1 some could not be had or read; 2 wrong usage or settings
+with --verify: 0 valid; 1 altered, or about another picture; 2 signed by another key, or wrong
+usage; 3 it cannot be checked
 """
 
 
@@ -31,13 +35,33 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     what.add_argument("--image", type=Path, metavar="F", help="one picture file")
     what.add_argument("--batch", type=Path, metavar="DIR", help="every picture under a folder")
     what.add_argument("--url", metavar="U", help="one picture on the web")
+    what.add_argument(
+        "--verify", type=Path, metavar="R", help="check a signed verdict, of GET /verdicts/<id>"
+    )
     parser.add_argument("--task", default=DEFAULT_TASK, help="default: %(default)s")
     parser.add_argument(
         "--stability", action="store_true", help="say whether the answer holds when it is re-saved"
     )
     parser.add_argument("--explain", action="store_true", help="name the examples nearest to it")
     parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--record", type=Path, metavar="R", help="with --image or --url: write the signed verdict"
+    )
+    parser.add_argument(
+        "--key",
+        type=Path,
+        metavar="K",
+        help="with --verify: public keys to trust, PEM or of GET /keys; default: those in DATA_DIR",
+    )
+    parser.add_argument(
+        "--picture", type=Path, metavar="F", help="with --verify: whether it is about this file"
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.verify is None and (arguments.key or arguments.picture):
+        parser.error("--key and --picture go with --verify")
+    if arguments.record and not (arguments.image or arguments.url):
+        parser.error("--record goes with --image or --url")
+    return arguments
 
 
 if __name__ == "__main__":
@@ -48,7 +72,7 @@ if __name__ == "__main__":
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -69,6 +93,7 @@ from domain import (
     Stability,
     Task,
     TaskKind,
+    Unavailable,
     Verdict,
 )
 from embeddings import Embedder
@@ -78,7 +103,9 @@ from embeddings.opening import Opened, Source, open_in_groups
 from engine import Engine, open_engine
 from explanation import explain, heatmap_url
 from models.knowledge import Knowledge
+from notary import signed_document, signed_each
 from provenance import collect
+from records.command import verify
 from scraper.fetch import fetch
 from stability import stability_of, weighed
 from terminal import print_verdicts, progress_bar
@@ -196,6 +223,7 @@ def classify(
                 stability=held[i],
             )
         )
+    verdicts = signed_each(engine, known, embedder, verdicts)
     engine.store.verdicts.add_many(verdicts)
     return verdicts
 
@@ -305,6 +333,8 @@ def _nearest(
 
 def main(arguments: argparse.Namespace) -> int:
     """Run the command; returns its exit code."""
+    if arguments.verify:
+        return verify(arguments.verify, arguments.key, arguments.picture, as_json=arguments.json)
     try:
         engine = open_engine(load_settings())
         try:
@@ -335,10 +365,19 @@ def _answer_all(engine: Engine, arguments: argparse.Namespace) -> list[dict[str,
         for (name, _), answer in zip(named, answers, strict=True):
             if isinstance(answer, Verdict):
                 results.append({"file": name, **describe(answer)})
+                if arguments.record:
+                    _write_record(arguments.record, signed_document(engine, answer))
             else:
                 results.append({"file": name, "error": describe_error(answer)})
             done(1)
     return results
+
+
+def _write_record(path: Path, record: Mapping[str, Any]) -> None:
+    try:
+        path.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(f"{path}: {error.strerror}") from error
 
 
 def _ignore(n: int) -> None:

@@ -475,6 +475,7 @@ class Verdict:
     stability: Stability | None = None
     explained: Mapping[str, Any] | None = None
     none_of_these: bool = False
+    seal: Seal | None = None
 
 
 class JobStatus(StrEnum):

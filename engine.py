@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from config import Settings, with_kept_overrides
-from domain import TaskKind
+from domain import TaskKind, Unavailable
 from embeddings import Embedder, load_embedders
 from embeddings.likeness import LIKENESS
 from embeddings.teaching import load_copies
@@ -18,6 +18,7 @@ from models.registry import Registry
 from models.samplebook import SampleBook
 from models.shelf import Shelf
 from models.watched import Watched
+from records.keys import KEYS, Keys
 from storage import Store, open_store
 
 
@@ -33,6 +34,7 @@ class Engine:
     samplebook: SampleBook
     watched: Watched
     neighbours: Neighbours
+    keys: Keys
 
     def close(self) -> None:
         """Give the database's connections back."""
@@ -45,10 +47,17 @@ def open_engine(settings: Settings) -> Engine:
     Raises
     ------
     Unavailable
-        The database does not answer, or ENCODER=clip and CLIP cannot be loaded.
+        The database does not answer, ENCODER=clip and CLIP cannot be loaded, or the keys that
+        verdicts are signed with cannot be used.
     """
     embedders = load_embedders(settings)
-    return wired(settings, open_store(settings), embedders)
+    engine = wired(settings, open_store(settings), embedders)
+    try:
+        engine.keys.signer()  # the first start makes the key: no request waits for it
+    except Unavailable:
+        engine.close()
+        raise
+    return engine
 
 
 def wired(settings: Settings, store: Store, embedders: Mapping[TaskKind, Embedder]) -> Engine:
@@ -56,9 +65,17 @@ def wired(settings: Settings, store: Store, embedders: Mapping[TaskKind, Embedde
     registry = Registry(settings.data_dir / "models")
     shelves = {kind: shelf_of(store, embedder, kind) for kind, embedder in embedders.items()}
     learned = Learned(store, Current(store, registry), shelves)
-    samplebook, watched = SampleBook(store), Watched(shelves)
-    neighbours = Neighbours(store, shelves)
-    return Engine(settings, store, embedders, registry, learned, samplebook, watched, neighbours)
+    return Engine(
+        settings=settings,
+        store=store,
+        embedders=embedders,
+        registry=registry,
+        learned=learned,
+        samplebook=SampleBook(store),
+        watched=Watched(shelves),
+        neighbours=Neighbours(store, shelves),
+        keys=Keys(settings.data_dir / KEYS),
+    )
 
 
 def shelf_of(store: Store, embedder: Embedder, kind: TaskKind) -> Shelf:

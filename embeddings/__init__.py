@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,20 @@ class Embedder(Protocol):
         NDArray[np.float32]
             (n, dim), unit rows; the same picture gives the same row in any batch to 1e-5.
         """
+
+
+@runtime_checkable
+class Weighted(Protocol):
+    """An embedder whose numbers come from a file."""
+
+    @property
+    def weights_sha256(self) -> str | None:
+        """Of that file; None when there is none after all."""
+
+
+def weights_of(embedder: Embedder) -> str | None:
+    """The sha256 of the weights behind an embedder; None where it is code alone."""
+    return embedder.weights_sha256 if isinstance(embedder, Weighted) else None
 
 
 def load_embedders(settings: Settings) -> Mapping[TaskKind, Embedder]:

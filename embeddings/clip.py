@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -66,6 +68,15 @@ class Clip:
     def dim(self) -> int:
         """Length of a vector."""
         return self._weights.dim
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """Of the file of weights; None for random ones, and where it was removed since."""
+        file = self._weights.file
+        if file is None or not file.is_file():
+            return None
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     @property
     def device(self) -> str:

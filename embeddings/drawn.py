@@ -33,6 +33,11 @@ class DrawnClip:
         return self.clip.dim
 
     @property
+    def weights_sha256(self) -> str | None:
+        """Of its CLIP's weights."""
+        return self.clip.weights_sha256
+
+    @property
     def device(self) -> str:
         """Where it computes."""
         return self.clip.device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -66,6 +67,11 @@ class Knowledge:
         if self.version is None or self.head is None or self.support is None:
             return None
         return Golden(*golden_right(self.head, self.support))
+
+    @cached_property
+    def corrections_sha256(self) -> str:
+        """Of the corrections that count: the sha256 of their ids, in order, one a line."""
+        return hashlib.sha256("\n".join(self.standing.live).encode()).hexdigest()
 
     def near(self, phash: int, likeness: Rows | None) -> list[Match]:
         """The remembered pictures that a picture is a copy of, best first."""

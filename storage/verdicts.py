@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, func, insert, select
@@ -16,12 +18,14 @@ from domain import (
     NotFound,
     People,
     PictureFacts,
+    Seal,
     Stability,
     Statistics,
     Verdict,
     VerdictSource,
 )
 from storage import schema
+from storage.columns import storable, through_json
 from storage.labels import OTHER
 from storage.state import task_id_of
 from storage.store import Database
@@ -56,6 +60,17 @@ class Verdicts:
             ids = {task: task_id_of(connection, task) for task in {v.task for v in verdicts}}
             rows = [_row(verdict, ids[verdict.task]) for verdict in verdicts]
             connection.execute(insert(schema.verdicts), rows)
+
+    def as_kept(self, verdict: Verdict) -> Verdict:
+        """The verdict as `get` will give it: what is signed must be what is read back."""
+        row = _row(verdict, 0)
+        for name, value in row.items():
+            if isinstance(value, str):
+                row[name] = storable(value)
+            elif isinstance(value, datetime):
+                row[name] = value.astimezone(UTC)
+        row["detail"] = through_json(row["detail"])
+        return _verdict(SimpleNamespace(**row, name=verdict.task))
 
     def get(self, verdict_id: str) -> Verdict:
         """Find a verdict; one of a deleted task as well.
@@ -146,6 +161,7 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
             "stability": asdict(verdict.stability) if verdict.stability else None,
             "explained": verdict.explained,
             "none_of_these": verdict.none_of_these,
+            "seal": asdict(verdict.seal) if verdict.seal else None,
         },
     }
 
@@ -165,7 +181,7 @@ def _most_probable(probabilities: Mapping[str, float]) -> dict[str, float]:
     return {**dict(ranked[:KEPT_LABELS]), OTHER: others}
 
 
-def _verdict(row: Row[Any]) -> Verdict:
+def _verdict(row: Row[Any] | SimpleNamespace) -> Verdict:
     detail = row.detail
     return Verdict(
         id=row.id,
@@ -190,12 +206,18 @@ def _verdict(row: Row[Any]) -> Verdict:
         stability=_stability_of(detail.get("stability")),
         explained=detail.get("explained"),
         none_of_these=detail.get("none_of_these", False),
+        seal=_seal_of(detail.get("seal")),
     )
 
 
 def _statistics_of(kept: Mapping[str, Any] | None) -> Statistics | None:
     """None also of verdicts from before it was kept."""
     return Statistics(**{**kept, "source": VerdictSource(kept["source"])}) if kept else None
+
+
+def _seal_of(kept: Mapping[str, Any] | None) -> Seal | None:
+    """None also of verdicts from before they were signed."""
+    return Seal(**{**kept, "fields": tuple(kept["fields"])}) if kept else None
 
 
 def _stability_of(kept: Mapping[str, Any] | None) -> Stability | None:

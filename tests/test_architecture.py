@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "models": {"domain", "config", "storage"},
     "engine": {"domain", "config", "storage", "embeddings", "models", "records"},
     "embeddings.__main__": {"domain", "config", "terminal", "engine", "embeddings"},
+    "notary": {"domain", "config", "wire", "embeddings", "engine", "models", "records"},
     "decision": {"domain", "config", "models", "provenance"},
     "stability": {"domain", "embeddings", "models", "decision"},
     "classify": {
@@ -34,6 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "decision",
         "explanation",
         "stability",
+        "notary",
+        "records",
         "scraper",
     },
     "explanation": {"domain", "models", "decision"},
@@ -75,6 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "wire",
         "engine",
         "decision",
+        "notary",
         "classify",
         "given",
         "feedback",
@@ -106,6 +110,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"domain", "config", "engine", "web", "starter"},
 }
 NARROWED: dict[tuple[str, str], str] = {
+    ("classify", "records"): "records.command",
     # of the scraper, only its guarded fetch may be reached from a request or a command
     ("classify", "scraper"): "scraper.fetch",
     ("web", "scraper"): "scraper.fetch",

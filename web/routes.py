@@ -65,7 +65,9 @@ from web.payloads.tasks import (
 from web.payloads.verdicts import (
     BatchBody,
     BatchRequest,
+    KeysBody,
     PictureRequest,
+    SignedVerdictBody,
     UrlRequest,
     VerdictBody,
 )
@@ -173,9 +175,10 @@ ROUTES = (
         refusals=PICTURE_REFUSALS, per_task=True,
     ),
     Route(
-        "GET", "/verdicts/<verdict_id>", verdicts.show_verdict, Level.READ, VerdictBody,
+        "GET", "/verdicts/<verdict_id>", verdicts.show_verdict, Level.READ, SignedVerdictBody,
         refusals=(404,), per_task=True,
     ),
+    Route("GET", "/keys", verdicts.show_keys, Level.PUBLIC, KeysBody),
     Route(
         "GET", "/model_info", versions.model_info, Level.READ, ModelBody,
         refusals=(404,), per_task=True,

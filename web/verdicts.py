@@ -15,6 +15,7 @@ from domain import DEFAULT_TASK, FetchRefused, Malformed, NotFound, Unacceptable
 from embeddings.images import Limits
 from embeddings.opening import Source, open_picture
 from engine import Engine
+from notary import signed_document
 from web.answers import answer
 from web.bodies import (
     ENVELOPE_BYTES,
@@ -146,11 +147,16 @@ def _check_count(count: int, most: int) -> None:
 
 
 def show_verdict(verdict_id: str, task: str | None = None) -> Response:
-    """A verdict given before."""
+    """A verdict given before, as a signed record: `python classify.py --verify` checks it."""
     engine = current_engine()
     if not re.fullmatch(r"[0-9a-f]{32}", verdict_id):
         raise NotFound("There is no verdict of that id.")
     verdict = engine.store.verdicts.get(verdict_id)
     if task not in (None, verdict.task):
         raise NotFound(f"There is no verdict of that id in the task {task}.")
-    return answer(verdict_document(engine, verdict))
+    return answer(signed_document(engine, verdict))
+
+
+def show_keys() -> Response:
+    """The public keys that verdicts were and are signed with."""
+    return answer(current_engine().keys.describe())

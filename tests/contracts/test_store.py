@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from domain import Conflict, NotFound, Split, Task, TaskKind, Unacceptable
+from domain import Conflict, NotFound, Seal, Split, Task, TaskKind, Unacceptable
 from storage import State, Store, schema
 from storage.labels import OTHER
 from tests.contracts.stores import (
@@ -380,6 +380,23 @@ def test_verdict_comes_back_as_given(any_store: Store) -> None:
     assert found == given
     assert list(found.probabilities) == ["real", "ai"]
     assert in_utc(found.created_at)
+
+
+def test_verdict_is_known_as_it_will_be_read_back(any_store: Store) -> None:
+    weights = [1 / (1 + (i * 7919) % 5000) for i in range(5000)]
+    given = verdict(
+        "b" * 32,
+        prediction="nul \0, half \ud800",
+        probabilities={f"label {i}": w / math.fsum(weights) for i, w in enumerate(weights)},
+        reasons=(*WRITINGS, "\0\ud800"),
+        seal=Seal(("id", "task"), {"format": "x"}, {"alg": "y"}),
+    )
+    known = any_store.verdicts.as_kept(given)
+    any_store.verdicts.add(given)
+    found = any_store.verdicts.get("b" * 32)
+    assert found == known
+    assert str(found.created_at) == str(known.created_at)
+    assert str(found.trained_at) == str(known.trained_at)
 
 
 def test_verdict_of_thousands_of_labels_keeps_the_most_probable_and_the_sum(

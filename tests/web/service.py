@@ -109,10 +109,16 @@ def with_learned(engine: Engine, learned: FixedLearned) -> Engine:
     return replace(engine, learned=Learned(engine.store, cast(Current, learned), shelves))
 
 
-def promoted(engine: Engine, *, demo: bool = False, accuse: float | None = 0.5) -> ModelVersion:
+def promoted(
+    engine: Engine,
+    *,
+    demo: bool = False,
+    accuse: float | None = 0.5,
+    version_id: str = "20261121T000000-abcdef",
+) -> ModelVersion:
     """A current version of the default task in the store; its file is nowhere."""
     version = ModelVersion(
-        id="20261121T000000-abcdef",
+        id=version_id,
         task="authenticity",
         embedder=engine.embedders[TaskKind.AUTHENTICITY].id,
         classifier="logistic_regression",
@@ -127,9 +133,14 @@ def promoted(engine: Engine, *, demo: bool = False, accuse: float | None = 0.5) 
 
 
 def answering(
-    engine: Engine, *, real: float = 0.9, demo: bool = False, accuse: float | None = 0.5
+    engine: Engine,
+    *,
+    real: float = 0.9,
+    demo: bool = False,
+    accuse: float | None = 0.5,
+    version_id: str = "20261121T000000-abcdef",
 ) -> Engine:
     """The engine with a head that gives `real` this probability."""
-    version = promoted(engine, demo=demo, accuse=accuse)
+    version = promoted(engine, demo=demo, accuse=accuse, version_id=version_id)
     head = FixedHead(("ai", "real"), (1 - real, real))
     return with_learned(engine, FixedLearned((version, head)))

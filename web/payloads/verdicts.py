@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, JsonValue, StrictStr
 
 from domain import Verdict, VerdictSource
 from engine import Engine
+from notary import document
 from web.payloads import ErrorBody, Payload
-from wire import describe
 
 
 class PictureRequest(BaseModel):
@@ -197,6 +197,101 @@ class VerdictBody(Payload):
     encoder: EncoderNote
 
 
+class RecordedPicture(Payload):
+    """The picture a verdict is about."""
+
+    sha256: str
+    bytes: int
+
+
+class RecordedModel(Payload):
+    """What answered: its saved file, and the fingerprint of what it was trained from."""
+
+    version: str | None
+    sha256: str | None
+    data: str | None
+
+
+class RecordedCorrections(Payload):
+    """The corrections that counted: up to which row of the log, and the sha256 of their ids."""
+
+    up_to: int
+    sha256: str | None
+
+
+class RecordedEmbedder(Payload):
+    """What embedded the picture; `weights`: the sha256 of its file, if it has one."""
+
+    id: str
+    weights: str | None
+    reason: str
+
+
+class RecordedEvidence(Payload):
+    """What the file said: how many pieces, and the sha256 of their canonical JSON."""
+
+    pieces: int
+    sha256: str
+
+
+class Software(Payload):
+    """What made it."""
+
+    name: str
+    version: str
+
+
+class RecordBody(Payload):
+    """What a verdict rests on. `late`: the verdict was given unsigned and signed when asked for."""
+
+    format: str = Field(examples=["exposr-record/1"])
+    picture: RecordedPicture
+    model: RecordedModel
+    corrections: RecordedCorrections
+    embedder: RecordedEmbedder
+    evidence: RecordedEvidence
+    software: Software
+    answered_at: datetime
+    signed_at: datetime
+    late: bool
+
+
+class SignatureBody(Payload):
+    """Over the canonical JSON (RFC 8785) of the document without `signature`; base64."""
+
+    alg: str = Field(examples=["Ed25519"])
+    key_id: str = Field(description="16 digits of the sha256 of the public key's bytes.")
+    public_key: str
+    value: str
+
+
+class SignedVerdictBody(VerdictBody):
+    """A verdict as a record that can be checked without the service: `classify.py --verify`.
+
+    One that was signed by an earlier version of the service lacks the fields that came since.
+    """
+
+    record: RecordBody
+    signature: SignatureBody
+
+
+class KeyBody(Payload):
+    """A public key; `made_at` is null where it is not known."""
+
+    id: str
+    alg: str = Field(examples=["Ed25519"])
+    public_key: str = Field(description="Its 32 bytes in base64.")
+    pem: str
+    made_at: datetime | None
+
+
+class KeysBody(Payload):
+    """The public keys that verdicts were and are signed with, the latest first."""
+
+    current: str | None = Field(description="The id of the one that signs now.")
+    keys: list[KeyBody]
+
+
 class BatchBody(Payload):
     """A verdict or an error for each picture, in the order they were sent."""
 
@@ -206,8 +301,4 @@ class BatchBody(Payload):
 
 def verdict_document(engine: Engine, verdict: Verdict) -> dict[str, Any]:
     """The JSON of a `VerdictBody`."""
-    reason = "It answered then; another embedder is in use now."
-    for embedder in engine.embedders.values():
-        if embedder.id == verdict.embedder:
-            reason = embedder.reason
-    return {**describe(verdict), "encoder": {"id": verdict.embedder, "reason": reason}}
+    return document(engine, verdict)
