@@ -22,12 +22,12 @@ STRIPPING = "easy: most sites and programs remove it, and a picture without it l
 FORGING = {
     "valid": "hard: it takes the key of a signer who is trusted",
     "untrusted_issuer": "easy: anybody can sign with a certificate of their own making",
-    "expired": "possible: the certificate was not valid when it was used",
+    "expired": "possible: nothing shows that the certificate was valid when it was used",
 }
 SIGNED_BY = {
     "valid": "signed by {issuer}, who is trusted",
     "untrusted_issuer": "signed by {issuer}, whose certificate is not on a list of trusted ones",
-    "expired": "signed by {issuer} with a certificate that was not valid then",
+    "expired": "signed by {issuer}, whose certificate has expired, at a time nobody vouches for",
 }
 FAILED = {
     "tampered": "The file was changed after its content credentials were signed: they do not hold.",
@@ -89,7 +89,8 @@ def _signed(said: Mapping[str, Any]) -> Evidence:
     detail["stripping"] = STRIPPING
     if status not in HOLDS:
         return Evidence("c2pa", FAILED[status], status, None, detail)
-    detail["forging"] = FORGING[status]
+    known = status != "expired" or said.get("trusted")
+    detail["forging"] = FORGING[status if known else "untrusted_issuer"]
     word, partly = str(said["source_type"]), bool(said["partly"])
     points_to: str | None = None
     if is_generated(word):

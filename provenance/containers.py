@@ -12,6 +12,8 @@ from provenance.png import read_png
 
 GIF_BLOCKS = 120_000
 """Blocks of up to 255 bytes that are stepped over; a GIF of 20 MB has 80,000."""
+GIF_PART = 20
+"""What any frame or extension counts for beside its blocks: it takes as long."""
 GIF_XMP = b"XMP DataXMP"
 XMP_ENDS = (b"<?xpacket end", b"</x:xmpmeta>")
 
@@ -60,6 +62,7 @@ def read_gif(data: bytes, parts: Parts) -> None:
     at = 13 + _colours(data[10])
     left = GIF_BLOCKS
     while left > 0:
+        left -= GIF_PART
         if data[at] == 0x2C:  # a frame: its place, its colours, one byte, its pixels
             at, left = _over(data, at + 11 + _colours(data[at + 9]), left)
         elif data[at] != 0x21:  # the end, or nothing that belongs here
@@ -99,7 +102,7 @@ def _application(data: bytes, at: int, parts: Parts) -> None:
     name = data[at : at + 11]
     if name.startswith(b"C2PA_GIF"):
         parts.credentials = True
-    elif name == GIF_XMP:
+    elif name == GIF_XMP and not parts.xmp:
         packet = data[at + 11 : at + 11 + MAX_PART]
         ends = [end for mark in XMP_ENDS if (end := packet.find(mark)) >= 0]
-        parts.add_xmp(packet[: min(ends)] + b"</x:xmpmeta>" if ends else b"")
+        parts.add_xmp(packet[: min(ends)] + b"</x:xmpmeta>" if ends else b" ")

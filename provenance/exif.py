@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 MAX_ENTRIES = 512
 MAX_VALUE = 2_000_000
+MAX_VALUES = 4_000_000
+"""Bytes of all values; entries of a hostile block may all name the same place."""
 EXIF_IFD, GPS_IFD = 0x8769, 0x8825
 USER_COMMENT = 0x9286
 MAKER_NOTE = 0x927C
@@ -65,8 +67,8 @@ def read_exif(data: bytes) -> Exif:
     packets: dict[str, bytes] = {}
     maker_note = False
     for tag, value, order in _entries(data):
-        if tag in TEXTS:
-            texts.setdefault(TEXTS[tag], _text(tag, value, order))
+        if tag in TEXTS and TEXTS[tag] not in texts:
+            texts[TEXTS[tag]] = _text(tag, value, order)
         elif tag in TAKEN and any(value) and TAKEN[tag] not in taken:
             taken.append(TAKEN[tag])
         elif tag == MAKER_NOTE:
@@ -81,11 +83,14 @@ def _entries(data: bytes) -> Iterator[tuple[int, bytes, str]]:
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         return
+    left = MAX_VALUES
     places = [int(struct.unpack_from(order + "I", data, 4)[0])]
     for place in places:  # at most one more: only the main directory may name another
         for tag, value in _directory(data, place, order):
             if tag == EXIF_IFD and len(places) == 1 and len(value) == 4:
                 places.append(int(struct.unpack(order + "I", value)[0]))
+            if (left := left - len(value)) < 0:
+                return
             yield tag, value, order
 
 

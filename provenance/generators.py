@@ -26,6 +26,9 @@ DREAM = re.compile(r"^\s*\"[^\"]{1,2000}\" .*-s ?\d+.*-S ?-?\d+", re.S)
 WORKFLOW_NAME = re.compile(r"^\s*(?:prompt|workflow)\s*:\s*", re.I)
 SIGNATURE = re.compile(r"Signature: [A-Za-z0-9+/=]{64,}")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+MAX_PIECES = 50_000
+"""Objects, lists and values of JSON that are parsed for one file; a hostile one has millions."""
+CLASS_TYPE = re.compile(r"\"class_type\" ?: ?\"([^\"]{1,80})\"")
 _HOW = {"steps", "sampler", "num_inference_steps", "guidance_scale", "cfg_scale", "scale"}
 INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "sd-metadata"})
 
@@ -48,8 +51,10 @@ def find_generators(texts: Mapping[str, str]) -> list[Generated]:
         found["Grok"] = Generated("Grok", "ImageDescription", texts["ImageDescription"][:EXCERPT])
     if {"prompt", "seed"} <= texts.keys() and texts.keys() & _HOW:
         found[UNNAMED] = Generated(UNNAMED, "prompt", texts["prompt"][:EXCERPT])
+    left = MAX_PIECES
     for where, text in texts.items():
-        for one in _in_text(where, text):
+        said, left = _json(text, left)
+        for one in (*_in_text(where, text), *_in_json(where, text, said)):
             known = found.get(one.program)
             if known is None or (one.made and not known.made):
                 found[one.program] = one
@@ -63,7 +68,7 @@ def _is_grok(texts: Mapping[str, str]) -> bool:
 
 
 def _in_text(where: str, text: str) -> Iterator[Generated]:
-    excerpt = " ".join(text[: 4 * EXCERPT].split())[:EXCERPT]
+    excerpt = _excerpt(text)
     if where in NAMING and (named := generator_named(text)):
         yield Generated(named, where, excerpt)
     told = text if len(text) <= 2 * NEAR_AN_END else text[:NEAR_AN_END] + text[-NEAR_AN_END:]
@@ -77,7 +82,6 @@ def _in_text(where: str, text: str) -> Iterator[Generated]:
         yield Generated("NovelAI", where, excerpt)
     if where in MIDJOURNEYS and JOB_ID.search(told.rstrip("\x00 \n")):
         yield Generated("Midjourney", where, excerpt)
-    yield from _in_json(where, text, excerpt)
 
 
 def _tells_how(text: str) -> bool:
@@ -89,26 +93,41 @@ def _tells_how(text: str) -> bool:
     return False
 
 
-def _in_json(where: str, text: str, excerpt: str) -> Iterator[Generated]:
-    """Settings that are written as JSON: whole workflows, or one flat table."""
-    text = WORKFLOW_NAME.sub("", text, count=1)
-    if not text.lstrip().startswith("{"):
-        return
+def _excerpt(text: str) -> str:
+    return " ".join(text[: 4 * EXCERPT].split())[:EXCERPT]
+
+
+def _json(text: str, left: int) -> tuple[dict[str, Any], int]:
+    """A text as JSON, if it is an object; how many more pieces may be parsed."""
+    start = WORKFLOW_NAME.match(text[:EXCERPT])
+    if text[start.end() if start else 0 :][:EXCERPT].lstrip()[:1] != "{":
+        return {}, left
+    pieces = sum(map(text.count, ",[{"))
+    if pieces > left:
+        return _too_large(text), left
     try:
-        said = json.loads(text.rstrip("\x00 \n"))
+        said = json.loads(text[start.end() if start else 0 :].rstrip("\x00 \n"))
     except (ValueError, RecursionError):
-        return
-    if not isinstance(said, dict):
-        return
+        return {}, left - pieces
+    return (said if isinstance(said, dict) else {}), left - pieces
+
+
+def _too_large(text: str) -> dict[str, Any]:
+    """What can be told of a workflow from its beginning and its end alone: kinds of nodes."""
+    kinds = CLASS_TYPE.findall(text[:NEAR_AN_END] + text[-NEAR_AN_END:])
+    return {str(at): {"class_type": kind} for at, kind in enumerate(kinds)}
+
+
+def _in_json(where: str, text: str, said: Mapping[str, Any]) -> Iterator[Generated]:
+    """Settings that are written as JSON: whole workflows, or one flat table."""
+    excerpt = _excerpt(text)
     if nodes := list(_nodes(said)):
         made = any("sampler" in node.lower() for node in nodes)
         yield Generated("ComfyUI", where, excerpt, made=made)
     elif isinstance(said.get("sui_image_params"), dict):
         yield Generated("SwarmUI", where, excerpt)
     elif "prompt" in said and "seed" in said and said.keys() & _HOW:
-        yield Generated(
-            "a picture generator", where, excerpt, model=str(said.get("model", ""))[:80]
-        )
+        yield Generated(UNNAMED, where, excerpt, model=str(said.get("model", ""))[:80])
 
 
 def _nodes(said: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from provenance.parts import MAX_PART, MAX_PARTS, Parts
+from provenance.parts import MAX_PART, Parts
 
 EXIF = b"Exif\x00\x00"
 XMP = b"http://ns.adobe.com/xap/1.0/\x00"
@@ -19,6 +19,8 @@ XMP_MORE_HEADER = struct.Struct(">32sII")
 """Whose it is, how long it is in all, where this belongs."""
 PHOTOSHOP = b"Photoshop 3.0\x00"
 TIFF = (b"II*\x00", b"MM\x00*")
+MAX_SEGMENTS = 2_000
+"""A manifest of 20 MB takes 320."""
 MAX_TRAILER = 64
 """What a phone has behind a picture: some ten things."""
 
@@ -65,7 +67,7 @@ def _place(packet: bytearray, content: bytes) -> None:
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and content of what stands before the first scan."""
     at = 2
-    for _ in range(MAX_PARTS):
+    for _ in range(MAX_SEGMENTS):
         if data[at : at + 1] != b"\xff":
             return
         marker = data[at + 1] if at + 1 < len(data) else 0xDA

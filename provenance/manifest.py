@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provenance.sources import is_generated, is_partly, word_of
@@ -39,23 +39,27 @@ def sum_up(store: Table) -> dict[str, Any]:
     dict
         `status` (`valid`, `untrusted_issuer`, `expired`, `tampered` or `invalid`), `source_type`
         (the last word of the digital source type of what the picture began as, or ""),
-        `partly` (whether parts of it come from a generative model), `generator`, `issuer`,
-        `signed_at`, `actions`, `failures`.
+        `partly` (whether parts of it come from a generative model), `generator` (the program
+        that made the claim), `issuer`, `trusted`, `signed_at`, `actions` (by name, in order),
+        `ai_tools` (the generative models that had a hand in it, as they are named), `failures`.
     """
     manifests: Table = store["manifests"]
     active: Table = manifests[store["active_manifest"]]
     failures = _failures(store)
     signature: Table = active.get("signature_info") or {}
     actions = _actions(active)
-    origin, partly = _origin(manifests, store["active_manifest"], {})
+    known: dict[str, tuple[str, bool]] = {}
+    origin, partly = _origin(manifests, store["active_manifest"], known)
     return {
         "status": _status(failures),
         "source_type": origin,
         "partly": partly,
         "generator": _generator(active),
         "issuer": _short(signature.get("issuer")),
+        "trusted": not TRUST & set(failures),
         "signed_at": _short(signature.get("time")),
         "actions": [_short(one.get("action")) for one in actions[:MAX_ACTIONS]],
+        "ai_tools": _ai_tools(manifests[state] for state in known if state in manifests),
         "failures": failures[:MAX_ACTIONS],
     }
 
@@ -93,12 +97,14 @@ def _origin(manifests: Table, label: str, known: dict[str, tuple[str, bool]]) ->
     begun, edited = _begun(manifest), _edits(manifest)
     partly = bool(edited)
     for ingredient in manifest.get("ingredients") or ():
-        if not _is_intact(manifests, ingredient):
+        parent = not begun and _is_parent(manifest, ingredient)
+        only_a_model_for_it = not parent and ingredient.get("relationship") == "inputTo"
+        if only_a_model_for_it or not _is_intact(manifests, ingredient):
             continue
         word, mixed = _origin(manifests, ingredient["active_manifest"], known)
-        if not begun and _is_parent(manifest, ingredient):
+        if parent:
             begun, partly = word, partly or mixed
-        elif ingredient.get("relationship") != "inputTo":
+        else:
             partly = partly or mixed or is_generated(word) or is_partly(word)
     if not begun and not manifest.get("ingredients") and any(map(is_generated, edited)):
         begun, partly = next(filter(is_generated, edited)), False  # of nothing: all is generated
@@ -143,8 +149,33 @@ def _actions(manifest: Table) -> list[Table]:
     found: list[Table] = []
     for assertion in manifest.get("assertions") or ():
         if str(assertion["label"]).startswith("c2pa.actions"):
-            found.extend(assertion["data"].get("actions") or ())
+            data: Table = assertion["data"]
+            agents = data.get("softwareAgents") or ()
+            for action in data.get("actions") or ():
+                at = action.get("softwareAgentIndex")
+                named = isinstance(at, int) and 0 <= at < len(agents)
+                found.append({**action, "softwareAgent": agents[at]} if named else action)
     return found
+
+
+def _ai_tools(states: Iterable[Table]) -> list[str]:
+    """What is named as the maker where a generative model was at work, each once."""
+    found: dict[str, None] = {}
+    for state in states:
+        for action in _actions(state):
+            word = word_of(action.get("digitalSourceType"))
+            if action.get("action") != "c2pa.opened" and (is_generated(word) or is_partly(word)):
+                found[_named(action.get("softwareAgent")) or _generator(state)] = None
+        if not found and any(map(is_generated, _declared(state))):
+            found[_generator(state)] = None
+    return [tool for tool in found if tool][:MAX_ACTIONS]
+
+
+def _named(program: object) -> str:
+    """A program's name and version; either form that the standard has had."""
+    if isinstance(program, Mapping):
+        return _short(f"{program.get('name') or ''} {program.get('version') or ''}".strip())
+    return _short(program)
 
 
 def _declared(manifest: Table) -> Iterator[str]:
@@ -158,8 +189,7 @@ def _declared(manifest: Table) -> Iterator[str]:
 
 def _generator(manifest: Table) -> str:
     told = manifest.get("claim_generator_info")
-    first: Table = told[0] if told else {}
-    return _short(first.get("name") or manifest.get("claim_generator"))
+    return _named(told[0] if told else None) or _short(manifest.get("claim_generator"))
 
 
 def _short(said: object) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 
-MAX_PARTS = 20_000
-"""Segments, chunks or boxes looked at; a PNG of 20 MB has about 2,500."""
+MAX_PARTS = 10_000
+"""Chunks looked at; a PNG of 20 MB has about 2,500."""
 MAX_PART = 2_000_000
 """Bytes of one piece of text that are looked at; large ComfyUI workflows come near to it."""
-MAX_TEXT = 6_000_000
+MAX_TEXT = 3_000_000
 """Bytes of all text of a file, unpacked."""
-MAX_TEXTS = 200
-"""Texts by name; a hostile file may hold one in each of its chunks."""
+MAX_TEXTS = 100
+"""Texts, and packets; a hostile file may hold one in each of its chunks."""
+MAX_COMMENTS = 8
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Parts:
     texts: dict[str, str] = field(default_factory=dict)
     trailer: dict[str, bytes] = field(default_factory=dict)
     credentials: bool = False
+    comments: int = 0
     left: int = MAX_TEXT
 
     def take(self, data: bytes) -> bytes:
@@ -48,10 +50,10 @@ class Parts:
 
     def comment(self, text: bytes) -> None:
         """Note a text that has no name of its own; a file may hold several."""
-        for name in ("comment", *(f"comment {n}" for n in range(2, 9))):
-            if name not in self.texts:
-                self.say(name, text, "utf-8" if is_utf8(text) else "latin-1")
-                return
+        if self.comments < MAX_COMMENTS:
+            self.comments += 1
+            name = f"comment {self.comments}" if self.comments > 1 else "comment"
+            self.say(name, text, "utf-8" if is_utf8(text) else "latin-1")
 
     def add_exif(self, block: bytes) -> None:
         """Note a block of EXIF; the first one counts."""

@@ -11,7 +11,7 @@ import binascii
 import struct
 
 from provenance.jpeg import EXIF, PHOTOSHOP, TIFF, XMP
-from provenance.parts import MAX_PARTS, Parts, inflate, is_utf8
+from provenance.parts import MAX_PARTS, MAX_TEXTS, Parts, inflate, is_utf8
 
 XMP_NAME = "XML:com.adobe.xmp"
 KINDS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"caBX"})
@@ -20,10 +20,11 @@ KINDS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"caBX"})
 def read_png(data: bytes, parts: Parts) -> None:
     """Note every text, whether it stands before the pixels or behind them."""
     parts.format = "image/png"
-    at = 8
+    at, left = 8, MAX_TEXTS
     for _ in range(MAX_PARTS):
         length, kind = struct.unpack_from(">I4s", data, at)
-        if kind in KINDS and at + 8 + length <= len(data):
+        if kind in KINDS and left and at + 8 + length <= len(data):
+            left -= 1
             _read(kind, data[at + 8 : at + 8 + length], parts)
         if kind == b"IEND":
             return

@@ -12,12 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+MAX_BYTES = 500_000
+"""Of all packets. A longer one holds a second picture or a map of depths, behind the rest."""
 MAX_ELEMENTS = 4_000
-"""Elements looked at in all; Photoshop may list thousands of ancestors of a document."""
+"""Elements and attributes in all; Photoshop may list thousands of ancestors of a document."""
 MAX_DEPTH = 40
 MAX_VALUES = 40
 """Values of one property."""
 MAX_EVENTS = 40
+MAX_LOOSE = 50_000
+"""Characters searched where a packet is no XML."""
 PREFIXES: Mapping[str, str] = {
     "http://www.w3.org/1999/02/22-rdf-syntax-ns#": "rdf",
     "http://purl.org/dc/elements/1.1/": "dc",
@@ -79,7 +83,9 @@ def read_xmp(packets: Iterable[bytes]) -> Xmp:
     """Read packets as far as they are whole."""
     found = Xmp()
     left = MAX_ELEMENTS
+    room = MAX_BYTES
     for packet in packets:
+        packet, room = packet[:room], room - len(packet[:room])
         for piece in packet.replace(b"\x00", b"").split(PACKET_END)[:MAX_EVENTS]:
             start = max(piece.find(b"<x:xmpmeta"), 0) or max(piece.find(b"<rdf:RDF"), 0)
             text = piece[start:].strip().decode("utf-8", "replace")
@@ -104,7 +110,7 @@ def _parse(text: str, found: Xmp, left: int) -> int:
         if text.startswith("<x:xmpmeta"):
             parser.Parse(PACKET_END, True)
     except expat.ExpatError:  # a writer who escaped too little: what it says is plain enough
-        rest = data[max(parser.ErrorByteIndex, 0) :].decode("utf-8", "replace")
+        rest = data[max(parser.ErrorByteIndex, 0) :][:MAX_LOOSE].decode("utf-8", "replace")
         found.source_types.extend(LOOSE_SOURCE_TYPE.findall(rest)[:MAX_VALUES])
     except _Enough:
         pass
@@ -127,7 +133,7 @@ class _Walk:
 
     def start(self, name: str, attributes: Sequence[str]) -> None:
         """Enter an element; its attributes are properties of what it describes."""
-        self.left -= 1
+        self.left -= 1 + len(attributes) // 2
         if self.left <= 0 or len(self._owners) > MAX_DEPTH:
             raise _Enough
         self._flush()

@@ -14,6 +14,7 @@ import c2pa
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from PIL import Image, PngImagePlugin
 
@@ -23,6 +24,9 @@ A1111 = (
     "a cat, oil on canvas\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1"
 )
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+ROOT, SIGNER = "Root of the tests", "Camera of the tests"
+SERIAL = 0x4D5A_2C1B_7F3E_9A08
+PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
 USER_COMMENT, EXIF_IFD = 0x9286, 0x8769
 
 
@@ -155,36 +159,56 @@ def source_type(word: str) -> bytes:
 
 
 @cache
+def _keys() -> tuple[ec.EllipticCurvePrivateKey, ec.EllipticCurvePrivateKey]:
+    """The root's and the signer's."""
+    return ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+
+
+@cache
 def certificates() -> tuple[bytes, bytes, bytes]:
     """A root, a signer's certificate that it vouches for, and the signer's key, all PEM."""
-    now = datetime.now(UTC)
-    start, end = now - timedelta(days=400), now + timedelta(days=300)
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    root_name, name = _name("Root of the tests"), _name("Camera of the tests")
-    root_id = x509.SubjectKeyIdentifier.from_public_key(root_key.public_key())
+    root_key, key = _keys()
+    name = _name(ROOT)
     root = (
-        _certificate(root_name, root_name, root_key.public_key(), start, end)
+        _certificate(name, name, root_key.public_key(), days=300)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_usage(signs=False), critical=True)
-        .add_extension(root_id, critical=False)
+        .add_extension(_id(root_key), critical=False)
         .sign(root_key, hashes.SHA256())
     )
-    ours = (
-        _certificate(root_name, name, key.public_key(), start, end)
+    secret = key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return root.public_bytes(PEM), _signers(days=300).public_bytes(PEM), secret
+
+
+def _signers(*, days: int) -> x509.Certificate:
+    """The certificate of the signer, valid until so many days from now."""
+    root_key, key = _keys()
+    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_id(root_key))
+    return (
+        _certificate(_name(ROOT), _name(SIGNER), key.public_key(), days=days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs=True), critical=True)
         .add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
         )
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(root_id), critical=False
-        )
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(authority, critical=False)
+        .add_extension(_id(key), critical=False)
         .sign(root_key, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
-    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return root.public_bytes(pem), ours.public_bytes(pem), secret
+
+
+def _id(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+@cache
+def _twins() -> tuple[bytes, bytes]:
+    """A certificate and one like it that ended a month ago, of the same length, both DER."""
+    for _ in range(1000):
+        now, ended = (_signers(days=days).public_bytes(DER) for days in (300, -30))
+        if len(now) == len(ended):
+            return now, ended
+    raise AssertionError("no two certificates of the same length")
 
 
 def _name(said: str) -> x509.Name:
@@ -197,20 +221,17 @@ def _name(said: str) -> x509.Name:
 
 
 def _certificate(
-    issuer: x509.Name,
-    name: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    start: datetime,
-    end: datetime,
+    issuer: x509.Name, name: x509.Name, key: ec.EllipticCurvePublicKey, *, days: int
 ) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .issuer_name(issuer)
         .subject_name(name)
         .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
+        .serial_number(SERIAL)
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now + timedelta(days=days))
     )
 
 
@@ -235,9 +256,14 @@ def signed(
     media_type: str = "image/jpeg",
     parent: bytes = b"",
     actions: tuple[dict[str, Any], ...] = (),
+    expired: bool = False,
 ) -> bytes:
-    """A picture signed by the tests' camera: of a source type, or made of a `parent`."""
-    _, chain, key = certificates()
+    """A picture signed by the tests' camera: of a source type, or made of a `parent`.
+
+    `expired`: with a certificate that had ended. The library refuses to sign with one, so what
+    is signed, and then the file, has it in the place of its twin.
+    """
+    now, ended = _twins() if expired else (b"", b"")
     if parent:
         opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["parent"]}}
         actions = (opened, *actions)
@@ -253,9 +279,8 @@ def signed(
         "builder": {"thumbnail": {"enabled": False}},
     }
     context = c2pa.Context(c2pa.Settings.from_dict(settings))
-    info = c2pa.C2paSignerInfo(b"es256", chain, key, None)
     target = io.BytesIO()
-    with c2pa.Builder(manifest, context) as builder, c2pa.Signer.from_info(info) as signer:
+    with c2pa.Builder(manifest, context) as builder, _signer(now, ended) as signer:
         if parent:
             said = {
                 "title": "before",
@@ -265,4 +290,17 @@ def signed(
             }
             builder.add_ingredient(json.dumps(said), media_type, io.BytesIO(parent))
         builder.sign(signer, media_type, io.BytesIO(picture or jpeg()), target)
-    return target.getvalue()
+    return target.getvalue().replace(now, ended) if expired else target.getvalue()
+
+
+def _signer(now: bytes, ended: bytes) -> c2pa.Signer:
+    _, chain, secret = certificates()
+    if not ended:
+        return c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"es256", chain, secret, None))
+
+    def sign(data: bytes) -> bytes:
+        signature = _keys()[1].sign(data.replace(now, ended), ec.ECDSA(hashes.SHA256()))
+        return b"".join(half.to_bytes(32, "big") for half in decode_dss_signature(signature))
+
+    pem = x509.load_der_x509_certificate(now).public_bytes(PEM).decode()
+    return c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, pem)

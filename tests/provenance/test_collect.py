@@ -9,6 +9,7 @@ from provenance import collect, contradiction
 from tests.pictures import encode, photo
 from tests.provenance.files import (
     A1111,
+    IPTC,
     USER_COMMENT,
     certificates,
     exif,
@@ -21,6 +22,7 @@ from tests.provenance.files import (
 )
 
 SAMPLER = workflow("CheckpointLoaderSimple", "KSampler", "SaveImage")
+COMPOSITE = "compositeWithTrainedAlgorithmicMedia"
 JOB = f"{'a' * 8}-bbbb-4ccc-8ddd-{'e' * 12}"
 CAMERA = {0x010F: "Canon", 0x0110: "Canon EOS 90D"}
 TAKING = {0x829A: (1, 200), 0x829D: (28, 10), 0x8827: 200, 0x920A: (50, 1)}
@@ -28,6 +30,11 @@ TAKING = {0x829A: (1, 200), 0x829D: (28, 10), 0x8827: 200, 0x920A: (50, 1)}
 
 def only(data: bytes) -> Evidence:
     (piece,) = collect(data)
+    return piece
+
+
+def only_with(data: bytes, anchors: Path | None) -> Evidence:
+    (piece,) = collect(data, anchors=anchors)
     return piece
 
 
@@ -272,6 +279,33 @@ def test_a_changed_file_proves_nothing() -> None:
     piece = only(bytes(data))
     assert (piece.status, piece.points_to) == ("tampered", None)
     assert contradiction([piece], "real") is None
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_an_expired_certificate_is_told_and_decides_nothing(trusted: bool, tmp_path: Path) -> None:
+    roots = tmp_path / "trusted.pem"
+    roots.write_bytes(certificates()[0])
+    piece = only_with(signed("digitalCapture", expired=True), roots if trusted else None)
+    assert (piece.kind, piece.status, piece.points_to) == ("c2pa", "expired", "real")
+    assert contradiction([piece], "ai") is None
+    assert "easy" in piece.detail["forging"]  # nobody vouches for what has ended
+    assert "has expired" in piece.claim
+
+
+def test_a_changed_file_with_an_expired_certificate_is_changed() -> None:
+    data = bytearray(signed("trainedAlgorithmicMedia", expired=True))
+    data[-40] ^= 1
+    piece = only(bytes(data))
+    assert (piece.status, piece.points_to) == ("tampered", None)
+
+
+def test_what_was_done_and_with_what_is_told() -> None:
+    agents = {"softwareAgent": {"name": "Firefly", "version": "4"}}
+    fill = {"action": "c2pa.edited", "digitalSourceType": IPTC + COMPOSITE, **agents}
+    crop = {"action": "c2pa.cropped"}
+    detail = only(signed("digitalCapture", actions=(fill, crop))).detail
+    assert detail["actions"] == ["c2pa.created", "c2pa.edited", "c2pa.cropped"]
+    assert (detail["generator"], detail["ai_tools"]) == ("Tests 1", ["Firefly 4"])
 
 
 def test_credentials_alone_do_not_mean_ai() -> None:

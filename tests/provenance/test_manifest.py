@@ -114,6 +114,35 @@ def test_the_source_type_may_be_plain_metadata() -> None:
     assert sum_up(store(plain))["source_type"] == "trainedAlgorithmicMedia"
 
 
+def test_the_tools_of_a_model_are_named_through_every_state() -> None:
+    first = manifest(("c2pa.created", "trainedAlgorithmicMedia"))
+    first["assertions"][0]["data"]["actions"][0]["softwareAgent"] = "Firefly"
+    opened = ("c2pa.opened", "compositeWithTrainedAlgorithmicMedia")
+    filled = manifest(
+        opened, ("c2pa.edited", "trainedAlgorithmicMedia"), ingredients=(ingredient("a"),)
+    )
+    data = filled["assertions"][0]["data"]
+    data["softwareAgents"] = [{"name": "Fill", "version": "2"}]
+    data["actions"][1]["softwareAgentIndex"] = 0
+    assert sum_up(store(filled, a=first))["ai_tools"] == ["Fill 2", "Firefly"]
+
+
+def test_a_tool_without_a_name_is_the_one_that_claims() -> None:
+    assert sum_up(store(MADE))["ai_tools"] == ["Tests/1"]
+    assert sum_up(store(TAKEN))["ai_tools"] == []
+
+
+def test_the_tools_of_a_mere_model_are_not_those_of_the_picture() -> None:
+    drawn = manifest(("c2pa.created", "digitalArt"), ingredients=(ingredient("a", "inputTo"),))
+    assert sum_up(store(drawn, a=MADE))["ai_tools"] == []
+
+
+def test_whether_the_signer_is_trusted_is_told_apart() -> None:
+    expired = "signingCredential.expired"
+    assert sum_up(store(TAKEN, expired))["trusted"] is True
+    assert sum_up(store(TAKEN, expired, "signingCredential.untrusted"))["trusted"] is False
+
+
 def test_long_names_are_cut() -> None:
     long = manifest(*[("c2pa.edited" * 50, "")] * 100)
     said = sum_up(store({**long, "claim_generator": "x" * 5000}))
