@@ -14,6 +14,7 @@ from embeddings.teaching import load_copies
 from models.current import Current
 from models.learned import Learned
 from models.neighbours import Neighbours
+from models.reading import Reader, ReadsTexts
 from models.registry import Registry
 from models.samplebook import SampleBook
 from models.shelf import Shelf
@@ -64,7 +65,12 @@ def wired(settings: Settings, store: Store, embedders: Mapping[TaskKind, Embedde
     """An engine over an open store, with these embedders."""
     registry = Registry(settings.data_dir / "models")
     shelves = {kind: shelf_of(store, embedder, kind) for kind, embedder in embedders.items()}
-    learned = Learned(store, Current(store, registry), shelves)
+    readers = {
+        kind: Reader(store, embedder)
+        for kind, embedder in embedders.items()
+        if isinstance(embedder, ReadsTexts)
+    }
+    learned = Learned(store, Current(store, registry), shelves, readers)
     return Engine(
         settings=settings,
         store=store,

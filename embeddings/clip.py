@@ -57,7 +57,7 @@ class Clip:
         self._lanes = Lanes(1)
         self._image: _ImageTower | None = None
         self._text: tuple[Any, Any, Any] | None = None
-        self._problem: str | None = None
+        self._problems: dict[Callable[[], Any], str] = {}
 
     @property
     def id(self) -> str:
@@ -155,6 +155,27 @@ class Clip:
             rows[start : start + len(batch)] = self._embed_prompts(batch)
         return rows
 
+    def text_scale(self) -> float:
+        """By which the model learned to multiply likenesses of texts and pictures: about 100.
+
+        Raises
+        ------
+        Unavailable
+            The model does not load here; the message says what to do.
+
+        References
+        ----------
+        A. Radford et al., "Learning transferable visual models from natural language
+        supervision", ICML 2021, section 2.3.
+        """
+        model, _, _ = self._load_text()
+        return float(model.logit_scale.exp())
+
+    def forget_text(self) -> None:
+        """Let the text tower go, a third of the model's memory; the next text loads it again."""
+        with self._loading:
+            self._text = None
+
     def _embed_prompts(self, prompts: list[str]) -> NDArray[np.float32]:
         model, tokenizer, device = self._load_text()
         import torch
@@ -178,17 +199,19 @@ class Clip:
             return self._text
 
     def _guarded(self, build: Callable[[], T]) -> T:
-        """Load once; a load that failed is not tried again at every picture."""
-        if self._problem is None:
+        """Load once; a tower that failed to load is not tried again at every picture."""
+        if build not in self._problems:
             try:
                 return build()
             except Unavailable as error:
-                self._problem = error.message
+                self._problems[build] = error.message
             except Exception as error:
                 log.exception("CLIP does not load")
                 kind = type(error).__name__  # its text may name places on this machine
-                self._problem = f"The CLIP model {self.id} does not load ({kind}; see the log)."
-        raise Unavailable(f"{self._problem} Set CLIP_MODEL_NAME and CLIP_PRETRAINED right.")
+                said = f"The CLIP model {self.id} does not load ({kind}; see the log)."
+                self._problems[build] = said
+        problem = self._problems[build]
+        raise Unavailable(f"{problem} Set CLIP_MODEL_NAME and CLIP_PRETRAINED right.")
 
     def _build_image(self) -> _ImageTower:
         open_clip = import_open_clip()

@@ -61,3 +61,15 @@ class DrawnClip:
             The model does not load here; the message says what to do.
         """
         return self.clip.embed([Picture(as_drawing(one), one.facts) for one in pictures])
+
+    def embed_text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Embed texts into the same space: (n, dim) float32, unit rows."""
+        return self.clip.embed_text(prompts)
+
+    def text_scale(self) -> float:
+        """By which likenesses are multiplied before they become probabilities."""
+        return self.clip.text_scale()
+
+    def forget_text(self) -> None:
+        """Let the text tower go."""
+        self.clip.forget_text()

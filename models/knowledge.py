@@ -49,6 +49,9 @@ class Knowledge:
         The corrected pictures by what they look like, and how alike is alike enough.
     taught
         How many pictures of each label `head` learned from beside its version.
+    words, wordless
+        The share of the labels' words in what answers, in [0, 1]; why they have none though
+        the embedder reads texts.
     """
 
     version: ModelVersion | None = None
@@ -60,6 +63,8 @@ class Knowledge:
     rule: NearRule = field(default_factory=NearRule)
     taught: Mapping[str, int] = field(default_factory=dict)
     support: Support | None = None
+    words: float = 0.0
+    wordless: str | None = None
 
     @cached_property
     def golden(self) -> Golden | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from domain import Correction, Task, TaskKind
 from models.current import Answer, Current
 from models.knowledge import Fold, Knowledge
+from models.reading import NO_WORDS, Reader, Words
 from models.shelf import NOTHING, Fresh, Shelf
 from models.support import read_support
+from models.taught import TaughtHead
+from models.words import mixed
 from storage import State, Store
 
 
@@ -32,6 +36,7 @@ class _Held:
     fold: Fold | None = None
     problem: str | None = None
     now: _Now | None = None
+    worded: tuple[Knowledge, Words, Knowledge] | None = None  # what came of which two
 
 
 class Learned:
@@ -45,12 +50,21 @@ class Learned:
         The versions.
     shelves
         Where each kind of task takes vectors from.
+    readers
+        What reads the texts of each kind's tasks; empty where the embedder reads none.
     """
 
-    def __init__(self, store: Store, current: Current, shelves: Mapping[TaskKind, Shelf]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        current: Current,
+        shelves: Mapping[TaskKind, Shelf],
+        readers: Mapping[TaskKind, Reader] = MappingProxyType({}),
+    ) -> None:
         self._store = store
         self._current = current
         self._shelves = shelves
+        self._readers = readers
         self._held: dict[str, _Held] = {}
         self._making = threading.Lock()
 
@@ -75,9 +89,10 @@ class Learned:
         answer = self._current.head(task.name, state)
         now = held.now
         if now is not None and now.state == state and now.answer is answer:
-            return now.knowledge
+            return self._worded(held, task, now.knowledge)
         with _whole(held):
-            return self._refreshed(held, task.name, state, answer)
+            known = self._refreshed(held, task.name, state, answer)
+        return self._worded(held, task, known)
 
     def suppose(
         self, task: Task, rows: Sequence[Correction], fresh: Mapping[str, Fresh] = NOTHING
@@ -91,7 +106,26 @@ class Learned:
         answer = self._current.head(task.name, state)
         with _whole(held):
             self._refreshed(held, task.name, state, answer)
-            return _made(held).suppose(rows, fresh, held.problem)
+            supposed = _made(held).suppose(rows, fresh, held.problem)
+        return with_words(supposed, self._words(task, supposed))
+
+    def reader(self, kind: TaskKind) -> Reader | None:
+        """What reads the texts of a kind's tasks; None where the embedder reads none."""
+        return self._readers.get(kind)
+
+    def _worded(self, held: _Held, task: Task, known: Knowledge) -> Knowledge:
+        """With what words say; one object for the same two, so that a head stays that head."""
+        words, last = self._words(task, known), held.worded
+        if last is not None and last[0] is known and last[1] is words:
+            return last[2]
+        made = with_words(known, words)
+        held.worded = known, words, made
+        return made
+
+    def _words(self, task: Task, known: Knowledge) -> Words:
+        """What the words of a task say, where no version answers."""
+        reader = self._readers.get(task.kind)
+        return NO_WORDS if reader is None or known.version is not None else reader.words(task)
 
     def _holder(self, name: str) -> _Held:
         with self._making:
@@ -128,6 +162,16 @@ class Learned:
             answer = None
         support = read_support(self._store, answer[0]) if answer else None
         return Fold(task.kind, task.variants, shelf, answer, support), problem
+
+
+def with_words(known: Knowledge, words: Words) -> Knowledge:
+    """What is known of a task without a version, and what its words say beside it."""
+    if words.head is None:
+        return known if words.problem is None else replace(known, wordless=words.problem)
+    if not isinstance(known.head, TaughtHead):
+        return replace(known, head=words.head, words=1.0)
+    head = mixed(words.head, known.head)
+    return replace(known, head=head, words=head.share)
 
 
 @contextmanager

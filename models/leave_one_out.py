@@ -123,13 +123,18 @@ def temperature(seen: Sums, scores: Sums, codes: NDArray[np.intp], others: Sums)
     between *= len(seen) / max(len(seen) - 1, 1)
     degrees = np.geomspace(COLDEST, HOTTEST, DEGREES)
     doubt = BELIEF * np.log2(degrees / USUAL) ** 2 / 2
-    belief, at = others / (others + SEVERAL), np.arange(len(codes))
+    belief, at = believed(others), np.arange(len(codes))
     for i, degree in enumerate(degrees * between):
         lines = scores / degree
         top = lines.max(1, initial=-np.inf)
         surprise = top + np.log(np.exp(lines - top[:, None]).sum(1)) - lines[at, codes]
         doubt[i] += float(belief @ surprise)
     return float(degrees[doubt.argmin()] * between)
+
+
+def believed(others: Sums) -> Sums:
+    """How far examples count whose labels have so many others, in [0, 1)."""
+    return np.asarray(others / (others + SEVERAL))
 
 
 LEAST = 0.05

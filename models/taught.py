@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import NotEnoughData
-from models.leave_one_out import Examined, noise, temperature, unseen
+from models.leave_one_out import Examined, believed, noise, temperature, unseen
 from models.threads import single_thread
 
 Rows = NDArray[np.float32]
@@ -54,6 +54,29 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """Examples, and what the head says of them as if each had not been shown.
+
+    Attributes
+    ----------
+    vectors
+        (n, dim) float32, the pictures: first m that are of a label with others, then such as
+        are the only one of theirs.
+    codes
+        (n,) places of their labels among the head's classes.
+    chances
+        (m, k) probabilities.
+    belief
+        (m,) in (0, 1): how far each counts, the further the more others its label has.
+    """
+
+    vectors: Rows
+    codes: NDArray[np.intp]
+    chances: Chances
+    belief: Sums
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TaughtHead:
     """Linear discriminants with calibrated probabilities; labels count alike.
 
@@ -65,12 +88,18 @@ class TaughtHead:
         (dim, k) and (k,): a vector's scores are `vector @ weights + offsets`.
     temperature
         By which scores are divided before they become probabilities.
+    examples
+        How many it was shown.
+    trial
+        How it does on examples that it was not shown; None where nobody asked.
     """
 
     classes: tuple[str, ...]
     weights: Sums
     offsets: Sums
     temperature: float
+    examples: int = 0
+    trial: Trial | None = None
 
     def predict_proba(self, vectors: Rows) -> Chances:
         """Probabilities of each label.
@@ -204,7 +233,9 @@ class Statistics:
         weights = np.array([label.weight for label in labels], np.float64)
         means = np.stack([label.total for label in labels]) / weights[:, None]
         counts = np.array([label.examples for label in labels], np.float64)
-        asked = self._examined({name: i for i, name in enumerate(names)})
+        place = {name: i for i, name in enumerate(names)}
+        asked, lone = self._examined(place), self._lone()
+        vectors = asked.vectors.astype(np.float32)
         with single_thread():
             factor = self._factor(means, weights)
             seen = _whitened(factor, means)
@@ -217,8 +248,15 @@ class Statistics:
             )
             found = unseen(seen, weights, counts, asked)
         offsets = noise(found.spread, counts) - 0.5 * np.einsum("ij,ij->i", seen, seen)
-        degree = temperature(seen, found.scores, asked.codes, counts[asked.codes] - 1)
-        return TaughtHead(names, columns.astype(np.float64), offsets, degree)
+        others = counts[asked.codes] - 1
+        degree = temperature(seen, found.scores, asked.codes, others)
+        codes = np.concatenate([asked.codes, [place[one.label] for one in lone]])
+        rows = np.concatenate([vectors, *(one.rows[:1] for one in lone)])
+        chances = _softmax(found.scores / degree)
+        trial = Trial(rows, codes.astype(np.intp), chances, believed(others))
+        return TaughtHead(
+            names, columns.astype(np.float64), offsets, degree, len(self._kept), trial
+        )
 
     def _factor(self, means: Sums, weights: Sums) -> Rows:
         """Lower Cholesky factor of the scatter within labels, shrunk towards a sphere.
@@ -254,6 +292,11 @@ class Statistics:
             rows[:, 1],
         )
 
+    def _lone(self) -> list[_Kept]:
+        """Some examples whose label has no others."""
+        alone = (one for one in self._kept.values() if self._labels[one.label].examples == 1)
+        return nsmallest(EXAMINED, alone, key=attrgetter("mixed"))
+
 
 def _whitened(factor: Rows, rows: Sums) -> Sums:
     from scipy.linalg import solve_triangular
@@ -280,5 +323,5 @@ def _mixed(example: str) -> bytes:
 
 
 def _softmax(scores: Sums) -> Chances:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.exc import IntegrityError
 
 from domain import DEFAULT_TASK, Archive, Conflict, NotFound, Task, TaskKind, Unacceptable
@@ -24,6 +24,7 @@ from storage.labels import (
     one_of,
     unlink,
 )
+from storage.prompts import Prompts, clean_prompts
 from storage.state import LIVE, locked_state, moved, unknown_task
 from storage.store import Database
 
@@ -41,7 +42,7 @@ class Tasks:
         labels: Sequence[str] = (),
         *,
         open: bool,
-        prompts: Mapping[str, str] = MappingProxyType({}),
+        prompts: Prompts = MappingProxyType({}),
     ) -> Task:
         """Make a task.
 
@@ -50,7 +51,8 @@ class Tasks:
         Conflict
             One of that name exists.
         Unacceptable
-            A bad name, a bad label, or a closed task that could never tell anything apart.
+            A bad name, a bad label, bad texts, or a closed task that could never tell anything
+            apart.
         """
         if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
             raise Unacceptable("name", name, "1 to 64 of a-z 0-9 _ -")
@@ -63,7 +65,7 @@ class Tasks:
             "name": name,
             "kind": TaskKind(kind).value,
             "open": open,
-            "prompts": {clean_label(label): prompt for label, prompt in prompts.items()},
+            "prompts": {label: line for label, line in clean_prompts(prompts).items() if line},
             "created_at": datetime.now(UTC),
         }
         try:
@@ -168,6 +170,29 @@ class Tasks:
                     return task
                 raise Unacceptable("label", label, one_of(task.labels))
             add_label(connection, state.task_id, label)
+            return _read_one(connection, name)
+
+    def describe(self, name: str, prompts: Prompts) -> Task:
+        """Give labels of a task other texts that describe them; an empty one takes them away.
+
+        Raises
+        ------
+        NotFound
+            No task of that name.
+        Unacceptable
+            A label that a closed task does not have, or bad texts.
+        """
+        cleaned = clean_prompts(prompts)
+        with self._database.writing() as connection:
+            state = locked_state(connection, name)
+            task = _read_one(connection, name)
+            for label in () if task.open else cleaned:
+                check_label({*task.labels, *task.variants}, label, field=f"prompts.{label}")
+            kept = {k: line for k, line in {**task.prompts, **cleaned}.items() if line}
+            if kept != task.prompts:
+                of_task = update(schema.tasks).where(schema.tasks.c.id == state.task_id)
+                connection.execute(of_task.values(prompts=kept))
+                moved(connection, state, epoch=1)
             return _read_one(connection, name)
 
     def renew(self, name: str) -> None:

@@ -55,6 +55,7 @@ from web.payloads.service import ConfigBody, ConfigChange, HealthBody
 from web.payloads.tasks import (
     LinkRequest,
     NewTask,
+    PromptsRequest,
     StatsBody,
     TaskBody,
     TaskDeleted,
@@ -323,6 +324,10 @@ ROUTES = (
         {"application/json": NewTask}, status=201, refusals=(*BODY_REFUSALS, 409),
     ),
     Route("GET", "/tasks/<task>", tasks.show_task, Level.READ, TaskBody, refusals=(404,)),
+    Route(
+        "POST", "/tasks/<task>/prompts", tasks.describe_labels, Level.ADMIN, TaskBody,
+        {"application/json": PromptsRequest}, refusals=(404, *BODY_REFUSALS),
+    ),
     Route(
         "DELETE", "/tasks/<task>", tasks.delete_task, Level.ADMIN, TaskDeleted,
         refusals=(404, 409),

@@ -15,6 +15,7 @@ from web.errors import Forbidden
 from web.payloads.tasks import (
     LinkRequest,
     NewTask,
+    PromptsRequest,
     TaskDeleted,
     TasksBody,
     UnlinkRequest,
@@ -97,6 +98,17 @@ def _check_new_task(asked: NewTask) -> None:
 def show_task(task: str) -> Response:
     """One task."""
     return answer(task_body(current_engine(), known_task(task)))
+
+
+def describe_labels(task: str) -> Response:
+    """Say in words what the labels' pictures look like, for embedders that read texts.
+
+    It changes what a task answers that nobody taught, so it needs what the admin key opens.
+    """
+    known_task(task)
+    asked = checked(PromptsRequest, read_json())
+    engine = current_engine()
+    return answer(task_body(engine, engine.store.tasks.describe(task, asked.prompts)))
 
 
 def delete_task(task: str) -> Response:

@@ -381,3 +381,29 @@ def test_renewing_a_task_moves_what_readers_compare(any_store: Store) -> None:
     assert (after.counter, after.epoch) == (before.counter + 1, before.epoch + 1)
     with pytest.raises(NotFound):
         any_store.tasks.renew("nothing")
+
+
+def test_labels_can_be_described_in_other_words(letters: Store) -> None:
+    def describe(prompts: dict[str, str | list[str]]) -> dict[str, str]:
+        return dict(letters.tasks.describe(TASK, prompts).prompts)
+
+    texts: dict[str, str | list[str]] = {"ka": ["one text ", "another"], "yet to come": "soon"}
+    assert moves(letters, lambda: describe(texts)) == (1, 1)
+    assert letters.tasks.get(TASK).prompts == {"ka": "one text | another", "yet to come": "soon"}
+    same: dict[str, str | list[str]] = {"ka": "one text|another|one text"}
+    assert moves(letters, lambda: describe(same)) == (0, 0)
+    assert describe({"ka": " | "}) == {"yet to come": "soon"}
+
+
+@pytest.mark.parametrize("text", ["a\u202eb", "a\0b", "x" * 1001, "|".join(map(str, range(17)))])
+def test_what_can_describe_no_label_is_refused(letters: Store, text: str) -> None:
+    with pytest.raises(Unacceptable, match="prompts.ka"):
+        letters.tasks.describe(TASK, {"ka": text})
+    with pytest.raises(Unacceptable, match="prompts.ka"):
+        letters.tasks.create("others", TaskKind.PHOTO, ("ka",), open=True, prompts={"ka": text})
+
+
+def test_a_closed_task_has_texts_for_its_own_labels_only(letters: Store) -> None:
+    assert letters.tasks.describe(CLOSED, {"ai": "made up"}).prompts == {"ai": "made up"}
+    with pytest.raises(Unacceptable, match="prompts.neither"):
+        letters.tasks.describe(CLOSED, {"neither": "nothing"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, StrictBool, StrictStr, model_validator
 
@@ -13,6 +13,10 @@ from web.payloads import Payload
 
 LAST_CORRECTIONS = 100
 LAST_PICTURES = 500
+
+
+Texts = dict[StrictStr, StrictStr | Annotated[list[StrictStr], Field(max_length=16)]]
+"""What describes each label: one text, several parted by `|`, or a list."""
 
 
 class NewTask(Payload):
@@ -26,8 +30,23 @@ class NewTask(Payload):
     open: StrictBool | None = Field(
         None, description="Whether new labels may be taught; left out: if no labels are given."
     )
-    prompts: dict[StrictStr, StrictStr] | None = Field(
-        None, description="A text for each label, for embedders that read text."
+    prompts: Texts | None = Field(
+        None,
+        description="Texts that describe each label's pictures, for embedders that read text: "
+        "one, several parted by `|`, or a list.",
+        examples=[{"yes": ["a smiling face", "a person who laughs"], "no": "a serious face"}],
+    )
+
+
+class PromptsRequest(Payload):
+    """Other texts for some labels; those left out keep theirs."""
+
+    prompts: Texts = Field(
+        min_length=1,
+        max_length=10_000,
+        description="Texts that describe each label's pictures: one, several parted by `|`, or a "
+        "list; an empty one takes a label's texts away.",
+        examples=[{"yes": "a smiling face | a person who laughs"}],
     )
 
 
