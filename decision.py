@@ -37,6 +37,12 @@ DEMO_REASON = (
 )
 
 
+UNCALIBRATED = (
+    "Its probabilities were held against no picture: the order of the labels may be right where "
+    "they are not."
+)
+HALF = 0.5
+"""Share of the words from which on the answer is theirs."""
 MOST_NAMED = 5
 """People and pictures named in a reason."""
 
@@ -333,6 +339,8 @@ def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -
     best = max(probabilities, key=lambda label: probabilities[label])
     confidence = probabilities[best]
     learned = sum(known.taught.values())
+    if known.words:
+        return _by_words(task, known, best, probabilities)
     taught = f"What was learned from {learned} pictures" if known.version is None else "The model"
     reasons = [f"{taught} gives {best} {confidence:.0%}."]
     prediction = best
@@ -348,6 +356,34 @@ def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -
     alone = _alone(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))
     calibrated = known.version is not None and not learned
     return replace(alone, statistics=replace(alone.statistics, calibrated=calibrated))
+
+
+def _by_words(
+    task: Task, known: Knowledge, best: str, probabilities: Mapping[str, float]
+) -> Decision:
+    """What the words of the labels give, alone or beside what was taught. Never calibrated."""
+    learned, confidence = sum(known.taught.values()), probabilities[best]
+    if known.words < 1:
+        reasons = [
+            f"What was learned from {learned} pictures, and the words of the labels by "
+            f"{known.words:.0%} of the whole, give {best} {confidence:.0%}."
+        ]
+    else:
+        reasons = [f"The words of its labels alone give {best} {confidence:.0%}."]
+    reasons.append(UNCALIBRATED)
+    prediction = best
+    if task.kind is TaskKind.AUTHENTICITY:
+        prediction = UNSURE
+        reasons.append(
+            "Nobody measured how often words accuse real pictures, so it stays unsure. "
+            f"{_how_to_teach(task)}"
+        )
+    elif known.words == 1:
+        reasons.append(_how_to_teach(task))
+    if known.problem:
+        reasons.append(known.problem)
+    source = VerdictSource.TEXT if known.words >= HALF else VerdictSource.MODEL
+    return _alone(prediction, confidence, probabilities, source, tuple(reasons))
 
 
 def _alone(
@@ -403,11 +439,17 @@ def _unanswered(task: Task, known: Knowledge) -> str:
             f"Only {label} has been taught so far. Show an example of another label, "
             f"with `label` and the picture, to /tasks/{task.name}/train."
         )
+    words = known.wordless or (
+        "With CLIP (ENCODER=clip) it would answer by the words of its labels until then."
+    )
+    return f"Nobody has taught the task {task.name} yet. {_how_to_teach(task)} {words}"
+
+
+def _how_to_teach(task: Task) -> str:
     return (
-        f"Nobody has taught the task {task.name} yet. Send pictures with their `label` to "
-        f"/tasks/{task.name}/train, or bring many with `python -m scraper folder DIR "
-        f"--task {task.name} --labels-from-folders`, then run `python -m embeddings` and "
-        f"`python train.py --task {task.name}`."
+        f"Send pictures with their `label` to /tasks/{task.name}/train, or bring many with "
+        f"`python -m scraper folder DIR --task {task.name} --labels-from-folders`, then run "
+        f"`python -m embeddings` and `python train.py --task {task.name}`."
     )
 
 

@@ -12,7 +12,8 @@ Vectors are what training and answering work on. They belong to the embedder tha
 after ENCODER, CLIP_MODEL_NAME or CLIP_PRETRAINED has changed, run this again. Of corrected
 samples it also makes what corrections are learned from: vectors of teaching copies, and of what
 recognises altered copies. It notes what file headers say, for training's check for shortcuts, and
-with SHORTCUTS=equalise makes vectors of pictures brought to the same forms. It may be stopped or
+with SHORTCUTS=equalise makes vectors of pictures brought to the same forms. With CLIP it reads
+the texts of the labels of tasks that have no version. It may be stopped or
 killed at any moment and goes on where it was; it may run several times at once, on one machine or
 on many with the same database and DATA_DIR. A picture that cannot be read is put
 aside with its reason and stops nothing."""
@@ -80,7 +81,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from config import Shortcuts, load_settings
-from domain import EQUALISED, ExposrError, Task
+from domain import EQUALISED, ExposrError, Task, Unavailable
 from embeddings.job import (
     embed_equalised,
     embed_missing,
@@ -191,9 +192,22 @@ def _embed(
         wanted = len(missing(task.name, embedder.id + EQUALISED, demo=False))
         of_users = partial(embed_equalised, demo=False)
         alike = some("embed, made alike in form,", wanted, of_users)
+    if not stop.is_set():
+        _read_words(engine, task)
     if samples.embedded or teaching.embedded:
         store.tasks.renew(task.name)  # a running service learns from them without a restart
     return TaskRun(samples, teaching, alike)
+
+
+def _read_words(engine: Engine, task: Task) -> None:
+    """Read the texts of a task that nobody taught; pictures do not wait for a missing encoder."""
+    reader = engine.learned.reader(task.kind)
+    if reader is None or engine.store.versions.current(task.name) is not None:
+        return
+    try:
+        reader.read(task)
+    except Unavailable as error:
+        logging.getLogger(__name__).warning("%s", error.message)
 
 
 def _bar(title: str, n: int) -> AbstractContextManager[Callable[[int], None]]:

@@ -25,8 +25,10 @@ from domain import (
 from models.current import Answer
 from models.knowledge import REPLACES_DEMO, Knowledge
 from models.learned import Learned
+from models.reading import Reader
 from models.shelf import Rows, Shelf
 from models.taught import TaughtHead
+from models.words import Mixed, TextHead
 from storage import State, Store
 from storage.vectors import Vectors
 
@@ -340,3 +342,79 @@ def samples(store: Store, n: int) -> None:
         facts = PictureFacts(sha(name), 8, 8, "PNG", 100, phash)
         split = Split.TEST if i % 5 == 0 else Split.TRAIN
         store.samples.add(TASK, facts, NewSample(label, "test", sha(name), split))
+
+
+# --- words ---
+
+
+class Encoder:
+    """Gives each text a vector of its own."""
+
+    id = EMBEDDER
+
+    def embed_text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        return np.stack([vector("text", text) for text in prompts])
+
+    def text_scale(self) -> float:
+        return 10.0
+
+    def forget_text(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def worded(store: Store, versions: Versions) -> Learned:
+    """A process whose embedder reads texts."""
+    shelves = dict.fromkeys(TaskKind, Shelf(store, EMBEDDER, LIKENESS, no_copies))
+    readers = dict.fromkeys(TaskKind, Reader(store, Encoder()))
+    return Learned(store, versions, shelves, readers)  # type: ignore[arg-type]
+
+
+def test_words_answer_where_nobody_taught_anything(task: Task, worded: Learned) -> None:
+    known = worded.knowledge(task)
+    assert isinstance(known.head, TextHead)
+    assert known.words == 1
+    assert worded.knowledge(task).head is known.head
+
+
+def test_words_answer_beside_what_was_taught(store: Store, task: Task, worded: Learned) -> None:
+    for n in range(3):
+        teach(store, f"one {n}", "a")
+        teach(store, f"other {n}", "b")
+    known = worded.knowledge(task)
+    assert isinstance(known.head, Mixed)
+    assert 0 < known.words < 1
+    assert known.taught == {"a": 3, "b": 3}
+
+
+def test_words_are_silent_where_a_version_answers(
+    task: Task, versions: Versions, worded: Learned
+) -> None:
+    versions.answer = version(), FixedHead()
+    known = worded.knowledge(task)
+    assert isinstance(known.head, FixedHead)
+    assert known.words == 0
+
+
+def test_what_would_be_known_has_its_words_too(store: Store, task: Task, worded: Learned) -> None:
+    teach(store, "one", "a")
+    known = worded.knowledge(task)
+    assert isinstance(worded.suppose(task, ()).head, TextHead)
+    assert worded.suppose(task, ()).head is known.head
+
+
+def test_a_process_that_starts_now_has_the_same_words(
+    store: Store, versions: Versions, task: Task, worded: Learned
+) -> None:
+    for n in range(4):
+        teach(store, f"one {n}", "a")
+        teach(store, f"other {n}", "b")
+        worded.knowledge(task)
+    shelves = dict.fromkeys(TaskKind, Shelf(store, EMBEDDER, LIKENESS, no_copies))
+    readers = dict.fromkeys(TaskKind, Reader(store, Encoder()))
+    fresh = Learned(store, versions, shelves, readers)  # type: ignore[arg-type]
+    heads = [mind.knowledge(task).head for mind in (worded, fresh)]
+    rows = np.stack([vector("x", "a"), vector("y", "b")])
+    chances = [head.predict_proba(rows).tobytes() for head in heads if head is not None]
+    assert len(chances) == 2
+    assert chances[0] == chances[1]

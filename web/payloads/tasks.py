@@ -5,9 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import Field, StrictBool, StrictStr, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
 
-from domain import ModelVersion, Task, TaskKind
+from domain import TEXTS_PARTED_BY, ModelVersion, Task, TaskKind
 from engine import Engine
 from web.payloads import Payload
 
@@ -15,7 +22,14 @@ LAST_CORRECTIONS = 100
 LAST_PICTURES = 500
 
 
-Texts = dict[StrictStr, StrictStr | Annotated[list[StrictStr], Field(max_length=16)]]
+def _one_line(given: object) -> object:
+    if isinstance(given, list) and all(isinstance(text, str) for text in given):
+        return TEXTS_PARTED_BY.join(given)
+    return given
+
+
+LINE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+Texts = dict[StrictStr, Annotated[StrictStr, BeforeValidator(_one_line), WithJsonSchema(LINE)]]
 """What describes each label: one text, several parted by `|`, or a list."""
 
 
