@@ -59,6 +59,13 @@ class ClassifierType(StrEnum):
     RANDOM_FOREST = "random_forest"
 
 
+class PromiseFor(StrEnum):
+    """Pictures of which sources a label's score has to keep its share of mistakes on."""
+
+    KNOWN = "known"
+    UNSEEN = "unseen"
+
+
 class Shortcuts(StrEnum):
     """What training does when facts that are not content tell the labels apart."""
 
@@ -324,7 +331,19 @@ class Settings(BaseSettings):
         0.01,
         gt=0,
         lt=0.5,
-        description="Share of real pictures that may be called ai on held-out data.",
+        description="Share of real pictures that may be called ai, with 95 % confidence.",
+    )
+    max_false_clearance: float | None = Field(
+        None,
+        gt=0,
+        lt=0.5,
+        description="Share of ai pictures that may be called real, with 95 % confidence; empty: "
+        "as MAX_FALSE_ACCUSATION.",
+    )
+    promise_for: PromiseFor = Field(
+        PromiseFor.UNSEEN,
+        description="Whether those shares are kept on pictures of known sources alone, or on "
+        "sources left out as well: known or unseen.",
     )
 
     max_image_bytes: int = Field(
@@ -459,7 +478,9 @@ RUNTIME_SETTINGS = (
     "collect",
     "log_level",
     "max_false_accusation",
+    "max_false_clearance",
     "min_images_per_class",
+    "promise_for",
     "shortcuts",
     "training_frequency",
     "training_time",

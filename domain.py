@@ -161,6 +161,7 @@ class Task:
     created_at: datetime
     prompts: Mapping[str, str] = field(default_factory=dict)
     variants: Mapping[str, str] = field(default_factory=dict)  # variant -> canonical label
+    settings: Mapping[str, Any] = field(default_factory=dict)  # max_false by label, unsure_below
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,10 @@ from config import load_settings
 from domain import ExposrError, NotEnoughData, TaskKind
 from embeddings import load_embedders
 from models.batch import BatchHead, fit, search
-from models.card import ACCUSED
 from models.examples import Examples
 from models.metrics import measure
-from models.thresholds import accusation
+from models.promise import ACCUSED, CLEARED, make_promise
+from models.promise import Answered as Unseen
 from terminal import progress_bar
 
 FEWEST_C = 30.0
@@ -61,7 +61,7 @@ class Answered:
     trial: Trial
     chances: NDArray[np.float64]
     classes: tuple[str, ...]
-    accuse: float | None
+    limits: dict[str, float | None]
     classifier: str
     seconds: float
 
@@ -174,16 +174,16 @@ def _examine(
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             model = LogisticRegression(C=FEWEST_C, max_iter=500).fit(lesson.vectors, lesson.labels)
-        head, accuse, name = BatchHead(model), None, f"logistic regression, C={FEWEST_C:g}"
+        head, name = BatchHead(model), f"logistic regression, C={FEWEST_C:g}"
+        limits: dict[str, float | None] = {ACCUSED: None, CLEARED: None}
     else:
         head, name = fit(found), found.winner.candidate.name
-        accuse = None
-        if ACCUSED in head.classes:
-            column = head.classes.index(ACCUSED)
-            served = found.out_of_fold_served()[:, column]
-            accuse = accusation(served, lesson.labels == ACCUSED, budget)["accuse"]
+        of = (lesson.labels, lesson.families, lesson.sources)
+        rates = {label: budget for label in (ACCUSED, CLEARED) if label in head.classes}
+        promise = make_promise(head.classes, Unseen(*of, found.out_of_fold_served()), rates)
+        limits = {label: limit["from"] for label, limit in promise["labels"].items()}
     chances = head.predict_proba(asked.vectors)
-    return Answered(trial, chances, head.classes, accuse, name, time.perf_counter() - started)
+    return Answered(trial, chances, head.classes, limits, name, time.perf_counter() - started)
 
 
 def _groups(answers: Sequence[Answered], examples: Examples) -> list[dict[str, Any]]:
@@ -217,21 +217,26 @@ def _figures(answer: Answered, examples: Examples) -> dict[str, Any]:
 
 
 def _at_budget(answer: Answered, labels: NDArray[np.str_]) -> dict[str, Any]:
-    """Between one half and the threshold of accusing nobody wrongly it stays unsure."""
-    if ACCUSED not in answer.classes:
+    """Between the scores from which ai and real are said it stays unsure."""
+    if not {ACCUSED, CLEARED} <= set(answer.classes):
         return {}
-    chance = answer.chances[:, answer.classes.index(ACCUSED)]
-    threshold = answer.accuse if answer.accuse is not None else np.inf
-    accused, cleared = chance >= threshold, chance < 0.5
+    accused, cleared = (_said(answer, label) for label in (ACCUSED, CLEARED))
     is_ai, answered = labels == ACCUSED, accused | cleared
     wrong = (accused & ~is_ai) | (cleared & is_ai)
     return {
-        "accuse": answer.accuse,
+        "accuse": answer.limits[ACCUSED],
         "share_answered": float(answered.mean()),
         "error_of_answered": float(wrong[answered].mean()) if answered.any() else None,
         "false_accusations": float(accused[~is_ai].mean()) if (~is_ai).any() else None,
         "ai_accused": float(accused[is_ai].mean()) if is_ai.any() else None,
     }
+
+
+def _said(answer: Answered, label: str) -> NDArray[np.bool_]:
+    """(n,) whether a score reaches that from which the label is said."""
+    at = answer.limits[label]
+    column = answer.chances[:, answer.classes.index(label)]
+    return np.asarray(column >= (np.inf if at is None else at))
 
 
 def _pooled(answers: Sequence[Answered], examples: Examples) -> dict[str, Any]:

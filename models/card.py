@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from config import VERSION
-from domain import Task, TaskKind
+from config import VERSION, Settings
+from domain import Task
 from models.batch import BatchHead, Search
 from models.calibration import Chances
 from models.examples import Examples
 from models.metrics import measure
-from models.thresholds import accusation
-
-ACCUSED = "ai"
+from models.promise import Answered, make_promise, rates_of
+from models.unseen import Unseen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,8 +50,8 @@ def make_card(
     *,
     tested: Predictions,
     validated: Predictions,
-    unseen: Mapping[str, Any],
-    max_false_accusation: float,
+    unseen: Unseen,
+    settings: Settings,
 ) -> dict[str, Any]:
     """The card of a version fitted on `found.examples` and tested on `tested`."""
     winner = found.winner
@@ -78,16 +76,41 @@ def make_card(
         "fitted_on": "the training split only, so that the held-out figures are this model's own",
         "n_samples": count(found.examples, tested.examples),
         "metrics": {"held_out": tested.figures(), "cross_validated": validated.figures()},
-        "leave_one_source_out": dict(unseen),
+        "leave_one_source_out": dict(unseen.figures),
         "search": _search(found),
         "made_with": {"exposr": VERSION, "scikit-learn": version("scikit-learn")},
     }
-    if task.kind is TaskKind.AUTHENTICITY and ACCUSED in found.examples.classes:
-        column = found.examples.classes.index(ACCUSED)
-        chances = found.out_of_fold_served()[:, column]
-        is_ai = found.examples.labels == ACCUSED
-        card["thresholds"] = accusation(chances, is_ai, max_false_accusation)
+    rates = rates_of(task, settings, found.examples.classes)
+    if rates:
+        card["thresholds"] = make_promise(
+            found.examples.classes,
+            _not_seen(found, tested),
+            rates,
+            left_out=_elsewhere(found, unseen),
+            promise_for=settings.promise_for,
+        )
     return card
+
+
+def _not_seen(found: Search, tested: Predictions) -> Answered:
+    """Held-out pictures, and training pictures by folds without them but calibrated as served."""
+    train, test = found.examples, tested.examples
+    chances = [found.out_of_fold_served(), tested.chances]
+    both = (train, test) if len(test) else (train,)
+    return Answered(
+        np.concatenate([part.labels for part in both]),
+        np.concatenate([part.families for part in both]),
+        np.concatenate([part.sources for part in both]),
+        np.concatenate(chances[: len(both)]),
+    )
+
+
+def _elsewhere(found: Search, unseen: Unseen) -> Answered | None:
+    """Training pictures whose source was left out; None where that was not measured."""
+    if not len(unseen.rows):
+        return None
+    of = found.examples.take(unseen.rows)
+    return Answered(of.labels, of.families, of.sources, unseen.chances)
 
 
 def count(train: Examples, test: Examples) -> dict[str, Any]:

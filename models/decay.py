@@ -19,7 +19,6 @@ from typing import Protocol
 
 from domain import UNSURE, Measurement, ModelVersion, Split, Task, Unavailable, VerdictSource
 from models import Head
-from models.card import ACCUSED
 from models.registry import Registry
 from models.shares import Comparison, Counts, compare, interval, together
 from storage import Store
@@ -115,7 +114,7 @@ def measure(wired: Wired, task_name: str, now: datetime) -> list[Measurement]:
     sets: dict[str, Counts] = {month: {} for month in gone}  # nothing of them is left to count
     for month in months[-MONTHS:]:
         sets[month] = _of_month(store, task, version, head, month)
-    sets[CORRECTIONS] = _of_corrections(store, task, version, labels)
+    sets[CORRECTIONS] = _of_corrections(store, task, version, head)
     kept = []
     for what in sorted(sets):
         for name, n, right in _rows(what, sets[what], labels):
@@ -163,23 +162,27 @@ def _labels(task: Task, head: Head) -> frozenset[str]:
     return frozenset(task.variants.get(label, label) for label in head.classes)
 
 
-def _of_corrections(
-    store: Store, task: Task, version: ModelVersion, labels: frozenset[str]
-) -> Counts:
-    """What the version by itself answered to what was corrected since it answers."""
+def _of_corrections(store: Store, task: Task, version: ModelVersion, head: Head) -> Counts:
+    """What the version by itself answered to what was corrected since it answers.
+
+    Where it stayed unsure, the label that its head finds likeliest.
+    """
     promotions = store.versions.promotions(task.name)
     since = next((one.at for one in promotions if one.version == version.id), None)
-    pairs = []
+    pairs, unsure = [], []
     for row in store.corrections.lately(task.name, LATEST):
         before = row.before
         if before is None or before.source is not VerdictSource.MODEL:
             continue  # people had said it, not the version
         if since is None or row.created_at < since:
             continue  # another version had
-        # only an `ai` is ever held back: it was the likeliest
-        said = ACCUSED if before.prediction == UNSURE else before.prediction
-        pairs.append((row.label, said))
-    return _count(task, pairs, labels)
+        if before.prediction == UNSURE:
+            unsure.append(row)
+        else:
+            pairs.append((row.label, before.prediction))
+    likeliest = _likeliest(store, version, head, [row.sha256 for row in unsure])
+    pairs += [(row.label, likeliest[row.sha256]) for row in unsure if row.sha256 in likeliest]
+    return _count(task, pairs, _labels(task, head))
 
 
 def _of_month(store: Store, task: Task, version: ModelVersion, head: Head, month: str) -> Counts:
@@ -191,12 +194,20 @@ def _of_month(store: Store, task: Task, version: ModelVersion, head: Head, month
     # near-duplicates are right or wrong together: as many of them are no more sure than one
     families = {sample.family: sample for sample in reversed(samples) if not sample.taught}
     of = {sample.sha256: sample.label for sample in families.values()}
-    found, vectors = store.vectors.get(version.embedder, list(of))
+    likeliest = _likeliest(store, version, head, list(of))
+    pairs = [(of[sha256], said) for sha256, said in likeliest.items()]
+    return _count(task, pairs, _labels(task, head))
+
+
+def _likeliest(
+    store: Store, version: ModelVersion, head: Head, sha256s: Sequence[str]
+) -> dict[str, str]:
+    """By picture that has a vector, the label its head finds likeliest."""
+    found, vectors = store.vectors.get(version.embedder, list(dict.fromkeys(sha256s)))
     if not found:
         return {}
     best = head.predict_proba(vectors).argmax(axis=1)
-    pairs = [(of[sha256], head.classes[row]) for sha256, row in zip(found, best, strict=True)]
-    return _count(task, pairs, _labels(task, head))
+    return {sha256: head.classes[row] for sha256, row in zip(found, best, strict=True)}
 
 
 def _count(task: Task, pairs: Sequence[tuple[str, str]], labels: frozenset[str]) -> Counts:

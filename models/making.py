@@ -79,8 +79,8 @@ def make(
         found,
         tested=tested,
         validated=validated,
-        unseen=unseen.figures,
-        max_false_accusation=recipe.settings.max_false_accusation,
+        unseen=unseen,
+        settings=recipe.settings,
     )
     card["n_samples"]["without_vectors"] = lesson.without_vectors
     card["n_samples"]["left_out"] = dict(lesson.left_out)

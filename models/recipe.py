@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from config import Settings, Shortcuts
 from domain import Task
 from models.lesson import Lesson, read_digest, read_lesson
+from models.promise import rates_of
 from storage import Store
 
 DEMO_MINIMUM = 10
@@ -54,8 +55,13 @@ class Recipe:
 
     def fingerprint(self, digest: str) -> str:
         """How and of what, as one short text."""
-        how = (self.embedder, self.family, self.needed, self.settings.shortcuts)
+        how = (self.embedder, self.family, self.needed, self.settings.shortcuts, *self._promised)
         return hashlib.sha256(repr((RECIPE, digest, *how)).encode()).hexdigest()
+
+    @property
+    def _promised(self) -> tuple[object, ...]:
+        rates = rates_of(self.task, self.settings, self.task.labels)
+        return tuple(sorted(rates.items())), self.settings.promise_for.value
 
     def fingerprint_now(self, store: Store) -> str:
         """That of a version made now, whether or not there are enough pictures."""

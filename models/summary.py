@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from models.changes import CHANGED, change_rows, told
+from models.promise import others_of, percent, share
 
 HEADLINES = (
     ("accuracy", "accuracy"),
@@ -50,17 +51,35 @@ def setting_text(setting: Mapping[str, Any]) -> str:
 
 
 def promise(card: Mapping[str, Any]) -> str | None:
-    """What the accusation threshold promises, in one sentence."""
-    limits = card.get("thresholds")
-    if not limits:
-        return None
-    if limits["accuse"] is None:
-        return "No score keeps false accusations within the limit: nothing will be called ai."
+    """What is promised of each label that has a limit, in a sentence or two; None of none."""
+    limits = (card.get("thresholds") or {}).get("labels") or {}
+    return " ".join(promise_of(card["labels"], *one) for one in limits.items()) or None
+
+
+def promise_of(labels: Sequence[str], label: str, limit: Mapping[str, Any]) -> str:
+    """From which score on a label is said, what that keeps, where, and what it buys."""
+    others = others_of(labels, label)
+    kept = f"at most {share(limit['budget'])} of {others} are called {label}"
+    if limit["from"] is None:
+        return f"{label} is never said: no score makes sure that {kept}."
+    if limit["promised"]:
+        basis = f"with 95 % confidence {kept}, by {limit['n_others']} not trained on"
+    else:
+        basis = (
+            f"not promised that {kept}, which takes {limit['needed']} {others} and "
+            f"{limit['n_others']} are known ({share(limit['can_promise'])} is what they show)"
+        )
+    told = (
+        f"{label} is said from {percent(limit['from'])} on: {basis}; it finds "
+        f"{shown_share(limit['recall'])} of {label} pictures."
+    )
+    elsewhere = limit["unseen_sources"]
+    if not elsewhere:
+        return f"{told} How that is on other sources was not measured."
     return (
-        f"ai is said from {limits['accuse']:.1%} on: {limits['false_accusations']} of "
-        f"{limits['n_real']} real pictures reached that in cross-validation (at most "
-        f"{limits['upper_95']:.1%} of others, with 95 % confidence), and "
-        f"{shown_share(limits['recall'])} of the ai ones; between 50 % and that it stays unsure."
+        f"{told} On {elsewhere['sources']} sources left out in turn, {elsewhere['wrongly']} of "
+        f"{elsewhere['n_others']} {others} were called {label}, and "
+        f"{shown_share(elsewhere['recall'])} of {label} pictures."
     )
 
 

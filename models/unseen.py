@@ -28,16 +28,21 @@ class Unseen:
         Those of `measure`, pooled and per source; or `skipped` with the reason.
     rows, said
         (m,) training rows whose source was left out, and the label that was said of each.
+    chances
+        (m, k) the probabilities behind that.
     """
 
     figures: Mapping[str, Any]
     rows: Rows
     said: Strings
+    chances: Chances
 
     @classmethod
     def skipped(cls, reason: str) -> Unseen:
         """Not measured."""
-        return cls({"skipped": reason}, np.empty(0, np.intp), np.empty(0, np.str_))
+        return cls(
+            {"skipped": reason}, np.empty(0, np.intp), np.empty(0, np.str_), np.empty((0, 0))
+        )
 
 
 def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None) -> Unseen:
@@ -72,7 +77,7 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
     rows = np.concatenate([test for _, test in folds.values()])
     pooled = np.concatenate(chances)
     figures = measure(examples.labels[rows], pooled, examples.classes, examples.sources[rows])
-    return Unseen(figures, rows, np.asarray(examples.classes)[pooled.argmax(axis=1)])
+    return Unseen(figures, rows, np.asarray(examples.classes)[pooled.argmax(axis=1)], pooled)
 
 
 def _score(found: Search, fold: Fold) -> Scores:

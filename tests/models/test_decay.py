@@ -148,11 +148,12 @@ class World:
         *,
         source: VerdictSource = VerdictSource.MODEL,
         at: datetime = NOW,
+        sha256: str = "0" * 64,
     ) -> None:
         for _ in range(n):
             place = len(self.store.corrected)
             answer = Answer(before, 0.9, source)
-            row = Correction(f"c{place}", TASK, place, "0" * 64, label, "me", at, before=answer)
+            row = Correction(f"c{place}", TASK, place, sha256, label, "me", at, before=answer)
             self.store.corrected.append(row)
 
     def measure(self) -> dict[str, tuple[int, int]]:
@@ -365,10 +366,12 @@ def test_what_the_version_did_not_say_is_not_counted(source: VerdictSource) -> N
     assert world.measure()["corrections"] == (0, 0)
 
 
-def test_an_accusation_held_back_was_the_likeliest_all_the_same() -> None:
+def test_where_it_stayed_unsure_its_head_is_asked_for_the_likeliest() -> None:
     world = good()
-    world.corrected("ai", "unsure", 3)
-    world.corrected("real", "unsure", 2)
+    world.store.said["f" * 64] = 0.0
+    world.corrected("ai", "unsure", 3, sha256="f" * 64)
+    world.corrected("real", "unsure", 2, sha256="f" * 64)
+    world.corrected("real", "unsure", 4, sha256="e" * 64)  # of which there is no vector
     assert world.measure()["corrections"] == (5, 3)
 
 

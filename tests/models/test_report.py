@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from config import load_settings
 from domain import Task, TaskKind
 from models.batch import fit, search
 from models.card import Predictions, cross_validated, held_out, make_card
@@ -42,8 +43,8 @@ def made(labels: tuple[str, ...], kind: TaskKind, *, hold_out: bool = True) -> M
         found,
         tested=tested,
         validated=validated,
-        unseen=leave_sources_out(found, seconds=60.0, jobs=1).figures,
-        max_false_accusation=0.05,
+        unseen=leave_sources_out(found, seconds=60.0, jobs=1),
+        settings=load_settings(max_false_accusation=0.05),
     )
     return card, tested, validated
 
@@ -81,9 +82,11 @@ def test_the_card_is_plain_json_and_says_what_was_trained_on_what(two: Made) -> 
 def test_only_authenticity_has_an_accusation_threshold(two: Made, hostile: Made) -> None:
     limits = two[0]["thresholds"]
 
-    assert 0.5 <= limits["accuse"] <= 1
-    assert (limits["budget"], limits["n_real"]) == (0.05, 32)
-    assert limits["false_accusations"] <= 1
+    assert limits["accuse"] is None or 0.5 <= limits["accuse"] <= 1
+    # 32 trained on and 8 held out: too few to promise one in twenty
+    assert (limits["budget"], limits["n_real"], limits["promised"]) == (0.05, 40, False)
+    assert limits["false_accusations"] == 0
+    assert set(limits["labels"]) == {"ai", "real"}
     assert "thresholds" not in hostile[0]
 
 

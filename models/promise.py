@@ -1,0 +1,307 @@
+"""What a version promises of a label: how few pictures of other labels are given it wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from config import PromiseFor, Settings
+from domain import UNSURE, Task, TaskKind
+from models.examples import Strings
+from models.tolerance import CONFIDENCE, Bound, bound, fewest, least_share, upper_bound
+
+ACCUSED, CLEARED = "ai", "real"
+EVEN = 0.5
+"""Of two labels one is said from here on at the least."""
+
+Limit = Mapping[str, Any]
+"""What holds for one label: an item of `labels` in the thresholds of a card."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """What was said of labelled pictures by heads and calibrations that had not seen them.
+
+    Attributes
+    ----------
+    labels, families, sources
+        (n,) strings; pictures of one family are near-duplicates.
+    chances
+        (n, k) probabilities, columns in the order of the classes.
+    """
+
+    labels: Strings
+    families: Strings
+    sources: Strings
+    chances: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def others(self, label: str, column: int) -> NDArray[np.float64]:
+        """(m,) the chance given to a label of each family without it, its worst picture's."""
+        without = self.labels != label
+        families, of = np.unique(self.families[without], return_inverse=True)
+        worst = np.zeros(len(families))
+        np.maximum.at(worst, of, self.chances[without, column])
+        return worst
+
+    def own(self, label: str, column: int) -> NDArray[np.float64]:
+        """(m,) the chance given to a label of each of its pictures."""
+        return np.asarray(self.chances[self.labels == label, column])
+
+
+def rates_of(task: Task, settings: Settings, classes: Sequence[str]) -> dict[str, float]:
+    """By label, the share of pictures of other labels that may be given it.
+
+    What the task's own settings say comes first; of `authenticity`, the service's are for `ai`
+    and `real`. Labels without a share are said as soon as they are the likeliest.
+    """
+    rates: dict[str, float] = {}
+    if task.kind is TaskKind.AUTHENTICITY:
+        clearance = settings.max_false_clearance
+        rates[ACCUSED] = settings.max_false_accusation
+        rates[CLEARED] = settings.max_false_accusation if clearance is None else clearance
+    rates.update(task.settings.get("max_false", {}))
+    return {label: rates[label] for label in classes if label in rates}
+
+
+def make_promise(
+    classes: Sequence[str],
+    known: Answered,
+    rates: Mapping[str, float],
+    *,
+    left_out: Answered | None = None,
+    promise_for: PromiseFor = PromiseFor.UNSEEN,
+) -> dict[str, Any]:
+    """From which score on each label is said, and what that promises; for the card.
+
+    Parameters
+    ----------
+    classes
+        The k labels of the head, in the order of its columns.
+    known
+        Pictures of the sources that it was trained on, not seen themselves.
+    rates
+        By label, the share of pictures of other labels that may be given it.
+    left_out
+        Pictures of sources that were left out whole, one after the other; None: not measured.
+    promise_for
+        Whether a score has to keep the share on sources left out, too.
+
+    Returns
+    -------
+    dict[str, Any]
+        `labels` has for each label `from`, the score, None where no score will do; `promised`,
+        whether it is proven for pictures like the known ones with `confidence`; what it rests
+        on and what it buys. What holds for `ai` is beside it under the names `accuse`,
+        `budget`, `n_real`, `n_ai`, `false_accusations`, `upper_95` and `recall`.
+    """
+    least = EVEN if len(classes) == 2 else 0.0
+    labels = {}
+    for label, budget in rates.items():
+        column = list(classes).index(label)
+        found = bound(known.others(label, column), budget, least=least)
+        elsewhere = _elsewhere(label, column, found.at, left_out)
+        at = found.at
+        if promise_for is PromiseFor.UNSEEN and left_out is not None and elsewhere is not None:
+            there = bound(left_out.others(label, column), budget, least=least)
+            at = stricter_of(at, there.at)
+            elsewhere = _elsewhere(label, column, at, left_out)
+        labels[label] = {
+            **_limit(label, column, budget, found, at, known),
+            "unseen_sources": elsewhere,
+        }
+    made: dict[str, Any] = {
+        "confidence": CONFIDENCE,
+        "promise_for": promise_for.value,
+        "labels": labels,
+    }
+    if ACCUSED in labels:
+        made.update(_flat(labels[ACCUSED]))
+    return made
+
+
+def _limit(
+    label: str, column: int, budget: float, found: Bound, at: float | None, known: Answered
+) -> dict[str, Any]:
+    others, own = known.others(label, column), known.own(label, column)
+    wrongly = _reached(others, at)
+    return {
+        "from": at,
+        "from_known": found.at,
+        "budget": budget,
+        "promised": found.promised,
+        "n_others": found.n,
+        "wrongly": wrongly,
+        "upper_95": upper_bound(wrongly, found.n),
+        "n": len(own),
+        "recall": _reached(own, at) / len(own) if len(own) else None,
+        "can_promise": least_share(found.n),
+        "needed": fewest(budget),
+        "more": max(0, fewest(budget) - found.n),
+    }
+
+
+def _elsewhere(
+    label: str, column: int, at: float | None, left_out: Answered | None
+) -> dict[str, Any] | None:
+    """How a score does on sources that were left out."""
+    if left_out is None or not (left_out.labels != label).any():
+        return None
+    others, own = left_out.others(label, column), left_out.own(label, column)
+    wrongly = _reached(others, at)
+    return {
+        "sources": len(np.unique(left_out.sources)),
+        "n_others": len(others),
+        "wrongly": wrongly,
+        "share": wrongly / len(others),
+        "upper_95": upper_bound(wrongly, len(others)),
+        "n": len(own),
+        "recall": _reached(own, at) / len(own) if len(own) else None,
+    }
+
+
+def _reached(scores: NDArray[np.float64], at: float | None) -> int:
+    return 0 if at is None else int((scores >= at).sum())
+
+
+def _flat(limit: Limit) -> dict[str, Any]:
+    names = {"accuse": "from", "n_real": "n_others", "false_accusations": "wrongly", "n_ai": "n"}
+    same = ("budget", "upper_95", "recall", "promised")
+    return {**{to: limit[of] for to, of in names.items()}, **{name: limit[name] for name in same}}
+
+
+def judged(
+    task: Task,
+    card: Mapping[str, Any],
+    chances: Mapping[str, float],
+    held: Mapping[str, float | None] | None = None,
+) -> tuple[str, list[str]]:
+    """What is answered to probabilities, and the reasons. Pure.
+
+    Parameters
+    ----------
+    task
+        The task asked.
+    card
+        Of the version that answers; empty where only what was taught does.
+    chances
+        By canonical label.
+    held
+        Scores that corrections call for where the card's do not do any more, as of
+        `held_to`; None: nothing was corrected.
+    """
+    best = max(chances, key=lambda label: chances[label])
+    limit = limits_of(task, card).get(best)
+    reasons: list[str] = []
+    if limit is not None:
+        at = limit["from"]
+        if held is not None and best in held:
+            at = stricter_of(at, held[best])
+            reasons.append(_loosened(best, limit, at))
+        if at is None or chances[best] < at:
+            return UNSURE, [_held_back(task, best, limit, at), *reasons]
+        reasons[:0] = _rests_on(task, best, limit)
+    least = task.settings.get("unsure_below")
+    if least is not None and chances[best] < least:
+        return UNSURE, [f"Below {least:.0%} this task stays unsure."]
+    return best, reasons
+
+
+def limits_of(task: Task, card: Mapping[str, Any]) -> dict[str, Limit]:
+    """What holds for each label of a version, by canonical label."""
+    thresholds = card.get("thresholds") or {}
+    labels: Mapping[str, Limit] = thresholds.get("labels") or _of_old_card(thresholds)
+    found: dict[str, Limit] = {}
+    for label, limit in labels.items():
+        canonical = task.variants.get(label, label)
+        rival = found.get(canonical)
+        if rival is None or stricter_of(rival["from"], limit["from"]) == limit["from"]:
+            found[canonical] = limit
+    return found
+
+
+def stricter_of(one: float | None, other: float | None) -> float | None:
+    """The higher of two scores to say a label from; None is never."""
+    return None if one is None or other is None else max(one, other)
+
+
+def _of_old_card(thresholds: Mapping[str, Any]) -> dict[str, Limit]:
+    """Of cards from before labels had promises, which kept the budget on their own pictures."""
+    if "accuse" not in thresholds:
+        return {}
+    n = thresholds["n_real"]
+    return {
+        ACCUSED: {
+            "from": thresholds["accuse"],
+            "budget": thresholds["budget"],
+            "promised": n >= fewest(thresholds["budget"]),
+            "n_others": n,
+            "more": max(0, fewest(thresholds["budget"]) - n),
+            "needed": fewest(thresholds["budget"]),
+        }
+    }
+
+
+def others_of(labels: Sequence[str], label: str) -> str:
+    """How pictures without a label are called: by the other label where there is one."""
+    rest = [one for one in labels if one != label]
+    return f"{rest[0]} pictures" if len(rest) == 1 else "pictures of other labels"
+
+
+def _held_back(task: Task, label: str, limit: Limit, at: float | None) -> str:
+    """Why a label is not said."""
+    n, others = limit["n_others"], others_of(task.labels, label)
+    kept = f"at most {share(limit['budget'])} of {others} are called {label}"
+    if at is None:
+        return f"No score makes sure that {kept}, so it stays unsure."
+    if limit["promised"]:
+        return (
+            f"{label} is said only from {percent(at)} on, so that {kept} (with 95 % confidence, "
+            f"by {n} that were not trained on): it stays unsure."
+        )
+    return (
+        f"{n} {others} are too few to promise that {kept}: {limit['needed']} are needed. So "
+        f"{label} is said only from {percent(at)} on, beyond all of them: it stays unsure."
+    )
+
+
+def _rests_on(task: Task, label: str, limit: Limit) -> list[str]:
+    """What a label that is said rests on, where it is less than a promise."""
+    others, said = others_of(task.labels, label), []
+    if not limit["promised"]:
+        said.append(
+            f"That at most {share(limit['budget'])} of {others} are called {label} is not "
+            f"promised: it takes {limit['more']} more of them than the {limit['n_others']} known."
+        )
+    elsewhere = limit.get("unseen_sources")
+    if elsewhere and elsewhere["wrongly"]:
+        said.append(
+            f"On sources left out, {elsewhere['wrongly']} of {elsewhere['n_others']} {others} "
+            f"were called {label}."
+        )
+    return said
+
+
+def _loosened(label: str, limit: Limit, at: float | None) -> str:
+    beyond = "never" if at is None else f"only from {percent(at)} on"
+    return (
+        f"Corrections since have moved what {label} rests on, so that what was promised of it is "
+        f"kept no more: it is said {beyond} until the next training."
+    )
+
+
+def share(value: float) -> str:
+    """Such as 1%, 0.5%."""
+    return f"{100 * value:.3g}%"
+
+
+def percent(score: float) -> str:
+    """A score that is not rounded down to less than it is, nor up to certainty."""
+    digits = 0 if score <= 0.99 else 2 if score <= 0.9999 else 4
+    return f"{np.ceil(round(100 * score * 10**digits, 6)) / 10**digits:.{digits}f}%"
