@@ -27,6 +27,7 @@ from domain import (
 from models.knowledge import Knowledge
 from models.labelled import Familiarity
 from models.memory import Match
+from models.promise import judged
 from models.standing import Opinion
 from provenance import AI
 
@@ -343,13 +344,12 @@ def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -
         return _by_words(task, known, best, probabilities)
     taught = f"What was learned from {learned} pictures" if known.version is None else "The model"
     reasons = [f"{taught} gives {best} {confidence:.0%}."]
-    prediction = best
+    if known.version is not None and learned:
+        reasons.append(f"Corrections of {learned} pictures are weighed in.")
+    card = known.version.card if known.version is not None else {}
+    prediction, held_back = judged(task, card, probabilities)
+    reasons.extend(held_back)
     if known.version is not None:
-        if learned:
-            reasons.append(f"Corrections of {learned} pictures are weighed in.")
-        if task.kind is TaskKind.AUTHENTICITY:
-            prediction, held_back = _accusation(best, confidence, known.version.card)
-            reasons.extend(held_back)
         reasons.extend(_cautions(task, known.version))
     if known.problem:
         reasons.append(known.problem)
@@ -396,22 +396,6 @@ def _alone(
     """A decision by the head, which is also what stands for the statistics where others decide."""
     statistics = Statistics(prediction, confidence, probabilities, source)
     return Decision(prediction, confidence, probabilities, source, reasons, statistics)
-
-
-def _accusation(best: str, confidence: float, card: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Hold an `ai` back below the score at which too many real pictures were called ai."""
-    limits: Mapping[str, Any] = card.get("thresholds") or {}
-    threshold = limits.get("accuse")
-    if best != "ai":
-        return best, []
-    if threshold is None:
-        return UNSURE, ["No score keeps false accusations within the limit, so none is made."]
-    if confidence >= threshold:
-        return best, []
-    return UNSURE, [
-        f"Only from {threshold:.0%} on were at most {limits['budget']:.1%} of "
-        f"{limits['n_real']} real pictures called ai in cross-validation, so it stays unsure."
-    ]
 
 
 def _unless_strange(familiarity: Familiarity | None, by_head: Decision) -> Decision:

@@ -235,15 +235,15 @@ def _of_old_card(thresholds: Mapping[str, Any]) -> dict[str, Limit]:
     """Of cards from before labels had promises, which kept the budget on their own pictures."""
     if "accuse" not in thresholds:
         return {}
-    n = thresholds["n_real"]
+    n, needed = thresholds["n_real"], fewest(thresholds["budget"])
     return {
         ACCUSED: {
             "from": thresholds["accuse"],
             "budget": thresholds["budget"],
-            "promised": n >= fewest(thresholds["budget"]),
+            "promised": n >= needed,
             "n_others": n,
-            "more": max(0, fewest(thresholds["budget"]) - n),
-            "needed": fewest(thresholds["budget"]),
+            "more": max(0, needed - n),
+            "needed": needed,
         }
     }
 
