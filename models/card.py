@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from config import VERSION, Settings
+from config import VERSION, PromiseFor
 from domain import Task
 from models.batch import BatchHead, Search
 from models.calibration import Chances
 from models.examples import Examples
 from models.metrics import measure
-from models.promise import Answered, make_promise, rates_of
+from models.promise import Answered, make_promise
 from models.unseen import Unseen
 
 
@@ -51,7 +52,8 @@ def make_card(
     tested: Predictions,
     validated: Predictions,
     unseen: Unseen,
-    settings: Settings,
+    rates: Mapping[str, float],
+    promise_for: PromiseFor,
 ) -> dict[str, Any]:
     """The card of a version fitted on `found.examples` and tested on `tested`."""
     winner = found.winner
@@ -80,14 +82,13 @@ def make_card(
         "search": _search(found),
         "made_with": {"exposr": VERSION, "scikit-learn": version("scikit-learn")},
     }
-    rates = rates_of(task, settings, found.examples.classes)
     if rates:
         card["thresholds"] = make_promise(
             found.examples.classes,
             _not_seen(found, tested),
             rates,
             left_out=_elsewhere(found, unseen),
-            promise_for=settings.promise_for,
+            promise_for=promise_for,
         )
     return card
 

@@ -80,7 +80,8 @@ def make(
         tested=tested,
         validated=validated,
         unseen=unseen,
-        settings=recipe.settings,
+        rates=recipe.rates(found.examples.classes),
+        promise_for=recipe.settings.promise_for,
     )
     card["n_samples"]["without_vectors"] = lesson.without_vectors
     card["n_samples"]["left_out"] = dict(lesson.left_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config import Settings, Shortcuts
@@ -60,8 +61,12 @@ class Recipe:
 
     @property
     def _promised(self) -> tuple[object, ...]:
-        rates = rates_of(self.task, self.settings, self.task.labels)
+        rates = self.rates(self.task.labels)
         return tuple(sorted(rates.items())), self.settings.promise_for.value
+
+    def rates(self, classes: Sequence[str]) -> dict[str, float]:
+        """By label, the share of pictures of other labels that may be given it."""
+        return rates_of(self.task, self.settings, classes, demo=self.demo)
 
     def fingerprint_now(self, store: Store) -> str:
         """That of a version made now, whether or not there are enough pictures."""

@@ -117,6 +117,7 @@ def test_rates_of_authenticity_are_the_services_and_the_tasks_own_come_first() -
     }  # fmt: skip
     assert rates_of(own, settings, CLASSES) == {"ai": 0.02, "real": 0.05}
     assert rates_of(SMILE, settings, ("no", "yes")) == {}
+    assert rates_of(AUTHENTICITY, settings, CLASSES, demo=True) == {"ai": 0.02}
 
 
 # --- what is answered ---

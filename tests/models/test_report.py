@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from config import load_settings
+from config import PromiseFor
 from domain import Task, TaskKind
 from models.batch import fit, search
 from models.card import Predictions, cross_validated, held_out, make_card
@@ -44,7 +44,8 @@ def made(labels: tuple[str, ...], kind: TaskKind, *, hold_out: bool = True) -> M
         tested=tested,
         validated=validated,
         unseen=leave_sources_out(found, seconds=60.0, jobs=1),
-        settings=load_settings(max_false_accusation=0.05),
+        rates={"ai": 0.05, "real": 0.05} if kind is TaskKind.AUTHENTICITY else {},
+        promise_for=PromiseFor.UNSEEN,
     )
     return card, tested, validated
 
