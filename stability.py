@@ -10,8 +10,8 @@ from domain import UNSURE, Delivered, Stability, Statistics, Task, TaskKind, Ver
 from embeddings import Embedder
 from embeddings.images import Picture
 from embeddings.redelivery import embed_redelivered
-from models.card import ACCUSED
 from models.knowledge import Knowledge
+from models.promise import ACCUSED
 
 UNKNOWN = "0" * 64
 """Stands for the name of a file that nobody has spoken of."""
