@@ -10,7 +10,7 @@ from provenance.jpeg import read_jpeg
 from provenance.parts import MAX_PART, MAX_PARTS, Parts
 from provenance.png import read_png
 
-GIF_BLOCKS = 120_000
+GIF_BLOCKS = 90_000
 """Blocks of up to 255 bytes that are stepped over; a GIF of 20 MB has 80,000."""
 GIF_PART = 20
 """What any frame or extension counts for beside its blocks: it takes as long."""

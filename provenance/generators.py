@@ -86,6 +86,8 @@ def _in_text(where: str, text: str) -> Iterator[Generated]:
 
 def _tells_how(text: str) -> bool:
     """Whether there is a line of settings as web UIs write it: steps, and more of that kind."""
+    if "Steps:" not in text:
+        return False
     for steps in STEPS.finditer(text):
         named = set(HOW.findall(steps[1]))
         if len(named) >= 2 and named & DRAWING:

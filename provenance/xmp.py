@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-MAX_BYTES = 500_000
+MAX_BYTES = 400_000
 """Of all packets. A longer one holds a second picture or a map of depths, behind the rest."""
-MAX_ELEMENTS = 4_000
+MAX_ELEMENTS = 3_000
 """Elements and attributes in all; Photoshop may list thousands of ancestors of a document."""
 MAX_DEPTH = 40
 MAX_VALUES = 40
@@ -126,6 +126,7 @@ class _Walk:
         self._prefixes: dict[str, str] = {}
         self._owners: list[str] = [""]
         self._text: list[str] = []
+        self._event: dict[str, str] = {}
 
     def refuse(self, *_: object) -> None:
         """End at a document type: only attacks declare entities in XMP."""
@@ -144,7 +145,9 @@ class _Walk:
         own = self._usual(name)
         owner = self._owners[-1] if own in NOT_NAMES else own
         if own == "rdf:li" and owner == "xmpMM:History":
-            self._found.events.append({})
+            self._event = {}
+            if len(self._found.events) < MAX_EVENTS:
+                self._found.events.append(self._event)
         self._owners.append(owner)
         for key, value in pairs:
             usual = self._usual(key)
@@ -168,10 +171,8 @@ class _Walk:
             self._text = []
 
     def _note(self, name: str, value: str) -> None:
-        events = self._found.events
         if name.startswith("stEvt:"):
-            if events and len(events) <= MAX_EVENTS:
-                events[-1].setdefault(name[6:], value.strip())
+            self._event.setdefault(name[6:], value.strip())
         elif name:
             self._found.note(name, value)
 

@@ -10,7 +10,63 @@ import pytest
 from domain import Evidence
 from provenance import collect, contradiction
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "provenance"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+DATA, BAD = SHARED / "provenance", SHARED / "badinputs"
+Told = tuple[str, str, str | None]
+"""Kind, status and label of the strongest piece of evidence."""
+UNTRUSTED: Told = ("c2pa", "untrusted_issuer", None)
+TAMPERED: Told = ("c2pa", "tampered", None)
+UNREADABLE: Told = ("c2pa", "unreadable", None)
+SIGNED_AI: Told = ("c2pa", "untrusted_issuer", "ai")
+SIGNED_CAMERA: Told = ("c2pa", "untrusted_issuer", "real")
+GENERATOR: Told = ("generator", "unsigned", "ai")
+CAMERA: Told = ("camera", "unsigned", "real")
+NAMED: Told = ("camera", "unsigned", None)
+IPTC: Told = ("iptc", "unsigned", "ai")
+TABLE: dict[str, tuple[int, Told, dict[str, Told]]] = {
+    "a1111_parameters": (8, GENERATOR, {}),
+    "a1111_parameters_exif": (21, GENERATOR, {}),
+    "comfy_workflow": (8, GENERATOR, {}),
+    # a photograph that was given to a workflow, with its camera's EXIF
+    "comfy_workflow_webp_exif": (6, GENERATOR, {"comfyanonymo__unclip_sunset.png": CAMERA}),
+    "c2pa": (
+        24,
+        UNTRUSTED,
+        {
+            "c2pa-org__image_jpeg_adobe-20220124-E-dat-CA.jpg": TAMPERED,
+            "c2pa-org__image_jpeg_adobe-20220124-E-uri-CA.jpg": TAMPERED,
+            "c2pa-org__image_jpeg_adobe-20220124-XCA.jpg": TAMPERED,
+            "contentauth__sdk_tests_fixtures_XCA.jpg": TAMPERED,
+            "contentauth__sdk_tests_fixtures_no_alg.jpg": UNREADABLE,
+            "contentauth__sdk_tests_fixtures_prerelease.jpg": UNREADABLE,
+            "contentauth__cli_tests_fixtures_C_with_CAWG_data.jpg": SIGNED_CAMERA,
+            # this one was opened in Photoshop as Firefly had made it
+            "contentauth__sdk_tests_fixtures_ocsp.jpg": SIGNED_AI,
+        },
+    ),
+    "exif_camera": (
+        39,
+        CAMERA,
+        {
+            "drewnoakes__jpg_FLIR_iPhone_device.jpg": NAMED,
+            "drewnoakes__jpg_Panasonic_NV-GX7.jpg": NAMED,
+            "ianare__jpg_tests_67-0_length_string.jpg": NAMED,
+        },
+    ),
+    "iptc_trainedAlgorithmicMedia": (
+        8,
+        SIGNED_AI,
+        {
+            "AlexanderFje__public_images_fake_35.jpg": IPTC,
+            "skvarcaleks__public_images_4.png": GENERATOR,
+            "skvarcaleks__public_images_9.png": GENERATOR,
+            "skvarcaleks__public_images_airplane-fake.png": GENERATOR,
+        },
+    ),
+    # three were filled in by Photoshop's generative model, which makes parts only
+    "iptc_algorithmicMedia_other": (4, UNTRUSTED, {}),
+}
+ORDINARY = ("camera", "edited", "credit", "delivered")
 
 pytestmark = pytest.mark.skipif(
     not DATA.is_dir(), reason=f"NOT TESTED ON REAL FILES: {DATA} is not there"
@@ -19,6 +75,63 @@ pytestmark = pytest.mark.skipif(
 
 def read(kind: str) -> dict[str, tuple[Evidence, ...]]:
     return {path.name: collect(path.read_bytes()) for path in sorted((DATA / kind).iterdir())}
+
+
+@pytest.mark.parametrize("kind", TABLE)
+def test_every_file_is_known_for_what_it_is(kind: str) -> None:
+    count, usual, others = TABLE[kind]
+    found = read(kind)
+    assert len(found) == count
+    assert others.keys() <= found.keys()
+    for name, (strongest, *_) in found.items():
+        told = strongest.kind, strongest.status, strongest.points_to
+        assert told == others.get(name, usual), name
+
+
+def test_nothing_ordinary_points_to_ai_and_nothing_changed_is_valid() -> None:
+    for kind in TABLE:
+        for name, found in read(kind).items():
+            for piece in found:
+                assert piece.status != "valid", name  # no trust list: nobody is trusted
+                assert piece.kind not in ORDINARY or piece.points_to != "ai", name
+                if piece.status in ("tampered", "unreadable"):
+                    assert piece.points_to is None and "contradicts" not in piece.detail, name
+
+
+def test_every_piece_says_how_easily_it_is_stripped() -> None:
+    for kind in TABLE:
+        for name, found in read(kind).items():
+            assert all("easy" in piece.detail["stripping"] for piece in found), name
+
+
+def test_the_programs_that_changed_a_picture_are_named() -> None:
+    named = {
+        name: [program["program"] for program in piece.detail["programs"]]
+        for kind in TABLE
+        for name, found in read(kind).items()
+        for piece in found
+        if piece.kind == "edited"
+    }
+    assert named["contentauth__sdk_tests_fixtures_P1000827.jpg"] == ["Adobe Lightroom"]
+    assert named["exiftool__t_images_GPS.jpg"] == ["Adobe Photoshop"]
+    assert named["ianare__jpg_Pentax_K10D.jpg"] == ["GIMP", "Adobe Photoshop Elements"]
+    assert len(named) == 16
+
+
+def test_the_model_that_a_manifest_names_is_told() -> None:
+    for name, (signed, *_) in read("iptc_trainedAlgorithmicMedia").items():
+        if signed.kind == "c2pa":
+            assert signed.detail["ai_tools"] == ["Adobe Firefly"], name
+
+
+def test_odd_broken_and_hostile_files_are_read_without_harm() -> None:
+    if not BAD.is_dir():
+        pytest.skip(f"NOT TESTED ON HOSTILE FILES: {BAD} is not there")
+    paths = sorted(path for path in BAD.rglob("*") if path.is_file())
+    assert len(paths) >= 1434
+    for path in paths:
+        for piece in collect(path.read_bytes()):
+            assert piece.points_to != "ai", path.name  # none of them was generated
 
 
 @pytest.mark.parametrize(
