@@ -16,6 +16,8 @@ from provenance.sources import is_captured, is_generated
 
 UNREAD = "unread"
 """The status of credentials that are there but took too long: another time may do."""
+KINDS = ("c2pa", "generator", "label", "iptc", "camera", "edited", "delivered", "credit")
+"""Of evidence, the strongest first."""
 HOLDS = ("valid", "untrusted_issuer", "expired")
 """Nothing was changed since it was signed; only `valid` also tells who signed it."""
 STRIPPING = "easy: most sites and programs remove it, and a picture without it looks like any other"
@@ -56,7 +58,7 @@ def collect(
     Returns
     -------
     tuple[Evidence, ...]
-        Signed first. `detail` tells how easily each is forged and stripped (`forging`,
+        In the order of `KINDS`. `detail` tells how easily each is forged and stripped (`forging`,
         `stripping`), and which labels it rules out, if any (`contradicts`).
     """
     parts = find_parts(data)
