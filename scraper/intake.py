@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import ChainMap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from domain import Evidence, NewSample, PictureFacts, Sample, Task, TaskKind, Un
 from embeddings.images import Limits, decode
 from models.families import Families, split_of
 from provenance import AI, REAL, UNREAD, collect, contradiction
-from scraper.folders import normal
 from storage import Store
 
 PATIENCE = 300.0
@@ -199,26 +198,3 @@ class Intake:
 
 def _same_picture(stored: str | None, offered: str) -> Outcome:
     return Outcome.DUPLICATE if stored in (None, offered) else Outcome.CONTRADICTED
-
-
-def ingest_picture(
-    collection: Collection, data: bytes, task: str, offer: Offer, *, demo: bool = False
-) -> tuple[Outcome, Sample | None]:
-    """Take in one picture.
-
-    Raises
-    ------
-    BadImage
-        It cannot be decoded.
-    Unavailable
-        What its file says cannot be looked into now.
-    NotFound
-        No such task.
-    Unacceptable
-        The label is not one of the task's.
-    """
-    known = collection.store.tasks.get(task)
-    label = normal(offer.label)
-    offer = replace(offer, label=known.variants.get(label, label))
-    intake = Intake(collection, known, demo=demo)
-    return intake.take([(intake.read(data, offer.label), offer)])[0]

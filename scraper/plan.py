@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from config import Settings
+from config import HIDDEN, Settings
 from domain import DEFAULT_TASK, NotFound, Task, TaskKind, Unacceptable, Unavailable
 from scraper.folders import normal
 from scraper.ingest import task_with
@@ -13,6 +14,9 @@ from scraper.intake import Collection, Offer
 from scraper.sources import Listed, Source, source_named
 from scraper.sources.listing import UNSAYABLE
 from storage import Store
+
+CREDENTIALS = re.compile(r"//[^/?#\s]*@")
+"""In an address: a user name, perhaps with a password, before the host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,9 @@ def _label(store: Store, source: Source, request: CrawlRequest) -> str:
 
 
 def _query(source: Source, request: CrawlRequest) -> str:
+    for name, given in (("query", request.query), ("url", request.url)):
+        if CREDENTIALS.search(given):  # before any other error says the address
+            raise Unacceptable(name, HIDDEN, "an address without user name and password")
     for name, given in (("query", request.query), ("url", request.url)):
         if UNSAYABLE.search(given):
             raise Unacceptable(name, given, "words without control characters, in UTF-8")

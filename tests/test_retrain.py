@@ -18,8 +18,9 @@ from engine import Engine, open_engine
 from nightly.desk import Cancelled, Desk, Ended
 from nightly.foreman import Foreman, now_utc
 from retrain import retrain
-from scraper.intake import Offer, ingest_picture
+from scraper.intake import Offer
 from tests.pictures import encode, photo
+from tests.scraper.taking import take_one
 
 ROOT = Path(__file__).resolve().parent.parent
 TASK = "stripes"
@@ -38,7 +39,7 @@ def bring(
     for seed in seeds:
         label = labels[seed % 2]
         pixels = photo(seed, 64, 64) // 2 + stripes * np.uint8(seed % 2)
-        ingest_picture(engine, encode(pixels, "PNG"), task, Offer(label, f"camera {seed % 3}"))
+        take_one(engine, encode(pixels, "PNG"), task, Offer(label, f"camera {seed % 3}"))
 
 
 @pytest.fixture

@@ -443,6 +443,29 @@ def test_what_cannot_be_is_said_before_anything_is_asked(
         desk.store.tasks.get("smile")
 
 
+@pytest.mark.parametrize("source", ["page", "civitai", "openverse"])
+@pytest.mark.parametrize("field", ["url", "query"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ann:hunter2@x.example/",
+        "https://ann:hunter2@x.example/\x00",
+        "https://hunter2@x.example",
+        "//ann:hunter2@x.example/",
+        "https://a\\hunter2@x.example?q=@",
+    ],
+)
+def test_no_password_in_an_address_is_taken_or_said(
+    desk: Desk, source: str, field: str, address: str
+) -> None:
+    asked: dict[str, Any] = {field: address, "label": "ai", "license": "CC0"}
+    with pytest.raises(Unacceptable) as caught:
+        crawl(desk.opened, CrawlRequest(source, **asked))
+    assert caught.value.detail["field"] == field
+    assert "hunter2" not in f"{caught.value.message} {caught.value.detail}"
+    assert desk.site.asked == [] and desk.store.crawls.all() == []
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_a_missing_key_is_said_by_its_setting(desk: Desk, key: str) -> None:
     source = key.removesuffix("_key")

@@ -14,10 +14,11 @@ from domain import TaskKind, Unavailable
 from provenance.apart import _READERS, Apart
 from scraper.crawl import CrawlRequest, crawl
 from scraper.ingest import Request, ingest_folder
-from scraper.intake import Intake, Offer, Outcome, ingest_picture
+from scraper.intake import Intake, Offer, Outcome
 from storage import Store
 from tests.provenance.files import A1111, certificates, jpeg, png, signed
 from tests.scraper.apis import serving_apis
+from tests.scraper.taking import take_one
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ def opened(settings: Settings, store: Store) -> Opened:
     "generated", [png({"parameters": A1111}), signed("trainedAlgorithmicMedia")]
 )
 def test_a_generated_picture_is_not_taken_as_real(opened: Opened, generated: bytes) -> None:
-    as_real = ingest_picture(opened, generated, "authenticity", Offer("real", "web"))
+    as_real = take_one(opened, generated, "authenticity", Offer("real", "web"))
     assert as_real == (Outcome.CONTRADICTED, None)
-    outcome, sample = ingest_picture(opened, generated, "authenticity", Offer("ai", "web"))
+    outcome, sample = take_one(opened, generated, "authenticity", Offer("ai", "web"))
     assert outcome is Outcome.KEPT and sample is not None
 
 
@@ -63,9 +64,9 @@ def test_what_is_put_aside_founds_no_family_and_holds_no_label(opened: Opened) -
 
 
 def test_the_bytes_of_what_is_put_aside_are_not_kept(opened: Opened) -> None:
-    ingest_picture(opened, png({"parameters": A1111}), "authenticity", Offer("real", "web"))
+    take_one(opened, png({"parameters": A1111}), "authenticity", Offer("real", "web"))
     assert [*(opened.settings.data_dir / "pictures").rglob("*/*/*")] == []
-    _, sample = ingest_picture(opened, jpeg(seed=2), "authenticity", Offer("real", "web"))
+    _, sample = take_one(opened, jpeg(seed=2), "authenticity", Offer("real", "web"))
     assert sample is not None and opened.store.blobs.exists(sample.sha256)
 
 
@@ -87,7 +88,7 @@ def test_what_cannot_be_looked_into_is_not_taken_for_what_it_may_not_be(
 ) -> None:
     data = signed("trainedAlgorithmicMedia")
     with pytest.raises(Unavailable):
-        ingest_picture(hanging, data, "authenticity", Offer("real", "web"))
+        take_one(hanging, data, "authenticity", Offer("real", "web"))
     folder = tmp_path / "real"
     folder.mkdir()
     (folder / "1.jpg").write_bytes(data)
@@ -113,14 +114,14 @@ def test_a_task_may_call_it_otherwise(opened: Opened) -> None:
     opened.store.tasks.create("fakes", TaskKind.AUTHENTICITY, ("fake", "photo"), open=True)
     opened.store.tasks.link("fakes", "photo", "real")
     data = png({"parameters": A1111})
-    assert ingest_picture(opened, data, "fakes", Offer("photo", "web"))[0] is Outcome.CONTRADICTED
-    assert ingest_picture(opened, data, "fakes", Offer("fake", "web"))[0] is Outcome.KEPT
+    assert take_one(opened, data, "fakes", Offer("photo", "web"))[0] is Outcome.CONTRADICTED
+    assert take_one(opened, data, "fakes", Offer("fake", "web"))[0] is Outcome.KEPT
 
 
 def test_other_tasks_do_not_ask_where_a_picture_is_from(opened: Opened) -> None:
     opened.store.tasks.create("pets", TaskKind.PHOTO, ("cat", "real"), open=True)
     data = png({"parameters": A1111})
-    assert ingest_picture(opened, data, "pets", Offer("real", "web"))[0] is Outcome.KEPT
+    assert take_one(opened, data, "pets", Offer("real", "web"))[0] is Outcome.KEPT
 
 
 def test_a_camera_that_the_operator_trusts_is_no_generator(
@@ -130,9 +131,9 @@ def test_a_camera_that_the_operator_trusts_is_no_generator(
     anchors.write_bytes(certificates()[0])
     photograph, offer = signed("digitalCapture"), Offer("ai", "web")
     trusting = Opened(settings.model_copy(update={"trust_list": anchors}), store)
-    assert ingest_picture(trusting, photograph, "authenticity", offer)[0] is Outcome.CONTRADICTED
+    assert take_one(trusting, photograph, "authenticity", offer)[0] is Outcome.CONTRADICTED
     strange = Opened(settings, store)
-    assert ingest_picture(strange, photograph, "authenticity", offer)[0] is Outcome.KEPT
+    assert take_one(strange, photograph, "authenticity", offer)[0] is Outcome.KEPT
 
 
 def test_a_trust_list_that_is_none_is_refused_at_start(tmp_path: Path) -> None:
