@@ -367,6 +367,13 @@ class Settings(BaseSettings):
         description="Keep files that were only asked about, so that a correction by verdict id "
         "can teach from them.",
     )
+    keep_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days that finished jobs, their nights, messages and refused finds of sources "
+        "are remembered; 0: for ever.",
+    )
     feedback_per_minute: int = Field(
         600, ge=1, le=1_000_000, description="Corrections a minute from one untrusted person."
     )

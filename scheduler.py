@@ -83,6 +83,8 @@ from terminal import progress_bar
 LOOK_SECONDS = 1.0
 CATCH_UP_LOOKS = 30
 """After so many looks a night that was missed is looked for: downtime, or a clock that jumped."""
+PRUNE_LOOKS = 3600
+"""After so many looks it is looked for what KEEP_DAYS is over for."""
 SHOW_LOOKS = 10
 """After so many looks a scheduler shows that it is there."""
 ONE: Mapping[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
@@ -114,6 +116,17 @@ def take_night(store: Store, schedule: Schedule, since: datetime, now: datetime)
     if due < since <= now or store.nights.taken(slot_of(due)):
         return None
     return store.jobs.take_night(slot_of(due), due, {"collect": True, "why": "night"}, now)
+
+
+def forget_old(store: Store, settings: Settings, now: datetime) -> Mapping[str, int]:
+    """Forget what KEEP_DAYS is over for; returns how many rows of each table."""
+    if not settings.keep_days:
+        return {}
+    gone = store.prune(now - timedelta(days=settings.keep_days))
+    if gone:
+        told = ", ".join(f"{name} {n}" for name, n in gone.items())
+        log.info("Forgotten after %d days: %s.", settings.keep_days, told)
+    return gone
 
 
 class Scheduler:
@@ -174,6 +187,8 @@ class Scheduler:
             if looks % CATCH_UP_LOOKS == 0:
                 self._night()
                 self._timers.add_job(self._deliver, id="deliver", replace_existing=True, **ONE)
+            if looks % PRUNE_LOOKS == 0:
+                self._timers.add_job(self._prune, id="prune", replace_existing=True, **ONE)
             if looks % SHOW_LOOKS == 0:
                 self._show()
             self._look()
@@ -193,6 +208,10 @@ class Scheduler:
     def _deliver(self) -> None:
         with _outlived():
             webhook.deliver_due(self._store, self._live(), self._clock())
+
+    def _prune(self) -> None:
+        with _outlived():
+            forget_old(self._store, self._settings, self._clock())
 
     def _look(self) -> None:
         if self._parent is not None and os.getppid() != self._parent:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from config import Settings
 from domain import Erased, Unavailable
@@ -17,6 +19,7 @@ from storage.follow_ups import Changes, Measurements
 from storage.jobs import Jobs
 from storage.nights import Nights
 from storage.overrides import Overrides
+from storage.pruning import prune
 from storage.quarantine import Quarantined
 from storage.receipts import Receipts
 from storage.runs import Runs
@@ -64,6 +67,10 @@ class Store:
             That is no sha256.
         """
         return erase(self.database, self.blobs, sha256)
+
+    def prune(self, before: datetime) -> Mapping[str, int]:
+        """Forget messages, jobs, nights and refused finds that were over before a moment."""
+        return prune(self.database, before)
 
     def ping(self) -> None:
         """Raise Unavailable when the database does not answer."""

@@ -9,12 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from config import Settings
-from domain import RETRAIN, JobStatus
+from domain import DEFAULT_TASK, RETRAIN, JobStatus, Seen
 from nightly.foreman import now_utc
 from scheduler import parse_arguments
 from storage import Store
@@ -126,3 +127,13 @@ def test_wrong_usage_is_refused(options: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         parse_arguments(options)
     assert caught.value.code == 2
+
+
+def test_what_is_older_than_keep_days_is_forgotten_by_the_scheduler(
+    settings: Settings, store: Store
+) -> None:
+    long_ago = now_utc() - timedelta(days=3)
+    find = Seen("1", "https://x.example/1", "failed", long_ago)
+    store.crawls.note(DEFAULT_TASK, "lexica", [find])
+    with running(settings, KEEP_DAYS="2"):
+        wait_for(lambda: not store.crawls.seen(DEFAULT_TASK, "lexica", ["1"]))
