@@ -19,6 +19,8 @@ XMP_MORE_HEADER = struct.Struct(">32sII")
 """Whose it is, how long it is in all, where this belongs."""
 PHOTOSHOP = b"Photoshop 3.0\x00"
 TIFF = (b"II*\x00", b"MM\x00*")
+ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+"""Markers without a length."""
 MAX_SEGMENTS = 2_000
 """A manifest of 20 MB takes 320."""
 MAX_TRAILER = 64
@@ -68,11 +70,15 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and content of what stands before the first scan."""
     at = 2
     for _ in range(MAX_SEGMENTS):
-        if data[at : at + 1] != b"\xff":
+        at = data.find(b"\xff", at)  # decoders skip what does not belong there, too
+        if not 0 <= at < len(data) - 1:
             return
-        marker = data[at + 1] if at + 1 < len(data) else 0xDA
+        marker = data[at + 1]
         if marker == 0xFF:  # padding
             at += 1
+            continue
+        if marker in ALONE:
+            at += 2
             continue
         if marker in (0xDA, 0xD9):
             return

@@ -97,6 +97,13 @@ def test_a_trailer_that_points_anywhere_is_none(damage: bytes) -> None:
     assert find_parts(data[:-8] + damage + data[-4:]).trailer == {}
 
 
+def test_bytes_that_do_not_belong_between_segments_hide_nothing() -> None:
+    data = segment(0xFE, b"first", segment(0xFE, b"second"))
+    between = data.index(b"second") - 4
+    astray = data[:between] + b"\0astray\xff\xd0" + data[between:]
+    assert list(find_parts(astray).texts.values()) == ["first", "second"]
+
+
 def test_several_comments_of_a_jpeg_are_kept() -> None:
     data = segment(0xFE, b"one", segment(0xFE, b"two", jpeg()))
     assert list(find_parts(data).texts.values()) == ["one", "two"]
