@@ -14,10 +14,12 @@ EXAMPLES = """examples:
   python classify.py --batch pictures/ --json > verdicts.json
   python classify.py --url https://news.example/photo.jpg
   python classify.py --image face.png --task smile
+  python classify.py --image photo.jpg --explain --heatmap where.png
   python classify.py --image photo.jpg --record verdict.json
   python classify.py --verify verdict.json --key keys.json --picture photo.jpg
 
 exit codes: 0 every picture was answered; 1 some could not be had or read; 2 wrong usage or settings
+with --heatmap: 3 it was answered, but no heat map of it is better than chance
 with --verify: 0 valid; 1 altered, or about another picture; 2 signed by another key, or wrong
 usage; 3 it cannot be checked
 """
@@ -43,6 +45,9 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--stability", action="store_true", help="say whether the answer holds when it is re-saved"
     )
     parser.add_argument("--explain", action="store_true", help="name the examples nearest to it")
+    parser.add_argument(
+        "--heatmap", type=Path, metavar="PNG", help="with --image: draw what the answer rests on"
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout, for programs")
     parser.add_argument(
         "--record", type=Path, metavar="R", help="with --image or --url: write the signed verdict"
@@ -61,6 +66,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         parser.error("--key and --picture go with --verify")
     if arguments.record and not (arguments.image or arguments.url):
         parser.error("--record goes with --image or --url")
+    if arguments.heatmap and not arguments.image:
+        parser.error("--heatmap goes with --image")
     return arguments
 
 
@@ -86,6 +93,7 @@ from config import load_settings
 from decision import Decision, Policy, Sight, decide_each
 from domain import (
     UNSURE,
+    Conflict,
     Evidence,
     ExposrError,
     Nearest,
@@ -102,6 +110,7 @@ from embeddings.likeness import LIKENESS, likeness
 from embeddings.opening import Opened, Source, open_in_groups
 from engine import Engine, open_engine
 from explanation import explain, heatmap_url
+from heatmap import heat_map
 from models.knowledge import Knowledge
 from notary import signed_document, signed_each
 from provenance import collect
@@ -350,7 +359,9 @@ def main(arguments: argparse.Namespace) -> int:
         print(json.dumps(document, ensure_ascii=False, indent=2))
     else:
         print_verdicts(results)
-    return 1 if any("error" in result for result in results) else 0
+    if any("error" in result for result in results):
+        return 1
+    return 3 if arguments.heatmap and results[0]["heatmap_file"] is None else 0
 
 
 def _answer_all(engine: Engine, arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -367,6 +378,8 @@ def _answer_all(engine: Engine, arguments: argparse.Namespace) -> list[dict[str,
                 results.append({"file": name, **describe(answer)})
                 if arguments.record:
                     _write_record(arguments.record, signed_document(engine, answer))
+                if arguments.heatmap:
+                    results[-1]["heatmap_file"] = _draw(engine, answer, arguments)
             else:
                 results.append({"file": name, "error": describe_error(answer)})
             done(1)
@@ -378,6 +391,20 @@ def _write_record(path: Path, record: Mapping[str, Any]) -> None:
         path.write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise Unavailable(f"{path}: {error.strerror}") from error
+
+
+def _draw(engine: Engine, verdict: Verdict, arguments: argparse.Namespace) -> str | None:
+    """Write a heat map; without one it says why."""
+    try:
+        png = heat_map(engine, verdict, _read(arguments.image)).png
+    except Conflict as error:
+        print(error.message, file=sys.stderr)
+        return None
+    try:
+        arguments.heatmap.write_bytes(png)
+    except OSError as error:
+        raise Unavailable(f"{arguments.heatmap}: {error.strerror}") from error
+    return str(arguments.heatmap)
 
 
 def _ignore(n: int) -> None:

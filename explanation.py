@@ -82,5 +82,5 @@ def _where(decision: Decision, heatmap: str | None) -> str:
     if decision.source is not VerdictSource.MODEL:
         return "A heat map would not explain it: no taught model gave this answer."
     if heatmap is None:
-        return "Its file is not kept, so no heat map can be made."
+        return "Its file is not kept, so no heat map of it can be asked for."
     return "A heat map is drawn when asked for, if one is better than chance: a hint, no proof."

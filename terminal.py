@@ -62,6 +62,8 @@ def print_verdicts(results: Sequence[Mapping[str, Any]]) -> None:
     console.print(", ".join(f"{escape(label)}: {n}" for label, n in counts.most_common()))
     for reason in answered[0]["reasons"] if len(answered) == 1 else _shared_reasons(answered):
         console.print(f"- {escape(reason)}")
+    if len(answered) == 1 and (explained := answered[0].get("explained")):
+        console.print(f"- {escape(explained['why'])}")
 
 
 def _shared_reasons(answered: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -34,10 +34,37 @@ class _ImageTower(NamedTuple):
     """A model's image half: how a picture becomes its input, and what computes."""
 
     transform: Callable[[Any], Any]
-    sees_middle: bool
+    resizing: str
     module: Any
     device: Any
     pool: ThreadPoolExecutor
+
+    @property
+    def sees_middle(self) -> bool:
+        return self.resizing == "shortest"
+
+    def prepared(self, picture: Picture) -> Any:
+        """The model's input: (3, side, side) float32."""
+        pixels = _middle(picture.pixels) if self.sees_middle else picture.pixels
+        return self.transform(as_pil(pixels))
+
+
+class Patches(NamedTuple):
+    """What a tower makes of a picture's parts.
+
+    Attributes
+    ----------
+    vectors
+        (rows, columns, dim) float32, unit, in the space of whole pictures.
+    top, left, height, width
+        The rectangle of the picture that they cover, in pixels.
+    """
+
+    vectors: NDArray[np.float32]
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 class Clip:
@@ -120,16 +147,65 @@ class Clip:
     def _embed_batch(self, tower: _ImageTower, batch: Sequence[Picture]) -> NDArray[np.float32]:
         import torch
 
-        def prepare(picture: Picture) -> Any:
-            pixels = _middle(picture.pixels) if tower.sees_middle else picture.pixels
-            return tower.transform(as_pil(pixels))
-
         # a lone picture, the usual request, is spared the hop to another thread
-        inputs = map(prepare, batch) if len(batch) == 1 else tower.pool.map(prepare, batch)
+        alone = len(batch) == 1
+        inputs = map(tower.prepared, batch) if alone else tower.pool.map(tower.prepared, batch)
         stacked = torch.stack(list(inputs))  # (n, 3, side, side) float32
         with self._lanes.lane() as threads, torch.inference_mode():
             torch.set_num_threads(threads)  # of the calls this thread makes
             return _unit_rows(tower.module(stacked.to(tower.device)))
+
+    def patches(self, picture: Picture) -> Patches | None:
+        """Embed a picture's parts: the last tokens, put through what the whole goes through.
+
+        Returns
+        -------
+        Patches or None
+            None of a model whose parts have no vectors of their own: no vision transformer, or
+            one that pools by attention.
+
+        Raises
+        ------
+        Unavailable
+            The model does not load here; the message says what to do.
+
+        References
+        ----------
+        C. Zhou, C. C. Loy, B. Dai, "Extract free dense labels from CLIP", ECCV 2022, which also
+        says how rough such tokens are.
+        """
+        tower = self._load_image()
+        visual = tower.module
+        plain = hasattr(visual, "forward_intermediates") and hasattr(visual, "ln_post")
+        pooled_plainly = plain and getattr(visual, "attn_pool", None) is None
+        if not pooled_plainly or tower.resizing not in ("shortest", "squash"):
+            return None
+        import torch
+
+        inputs = tower.prepared(picture)[None]
+        with self._lanes.lane() as threads, torch.inference_mode():
+            torch.set_num_threads(threads)
+            found = visual.forward_intermediates(
+                inputs.to(tower.device),
+                indices=1,
+                normalize_intermediates=True,
+                intermediates_only=True,
+            )
+            (tokens,) = found["image_intermediates"]  # (1, width, rows, columns)
+            tokens = tokens[0].permute(1, 2, 0)
+            if visual.proj is not None:
+                tokens = tokens @ visual.proj
+            rows, columns, dim = tokens.shape
+            vectors = _unit_rows(tokens.reshape(-1, dim))
+        height, width = picture.pixels.shape[:2]
+        side = min(height, width)
+        seen = (side, side) if tower.sees_middle else (height, width)
+        return Patches(
+            vectors.reshape(rows, columns, dim),
+            (height - seen[0]) // 2,
+            (width - seen[1]) // 2,
+            *seen,
+        )
 
     def embed_text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Embed texts into the same space as pictures.
@@ -225,7 +301,7 @@ class Clip:
         log.info("CLIP %s loaded on %s", self.id, device)
         return _ImageTower(
             transform,
-            settings["resize_mode"] == "shortest",
+            settings["resize_mode"],
             model.visual.to(device).eval().requires_grad_(False),
             device,
             ThreadPoolExecutor(usable_cores(), thread_name_prefix="clip-prepare"),

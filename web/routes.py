@@ -12,6 +12,7 @@ from web import (
     archives,
     feedback,
     health,
+    heatmaps,
     jobs,
     lessons,
     pages,
@@ -180,6 +181,10 @@ ROUTES = (
         refusals=(404,), per_task=True,
     ),
     Route("GET", "/keys", verdicts.show_keys, Level.PUBLIC, KeysBody),
+    Route(
+        "GET", "/verdicts/<verdict_id>/heatmap", heatmaps.show_heatmap, Level.READ, BINARY,
+        refusals=(404, 409, 429), per_task=True, media="image/png",
+    ),
     Route(
         "GET", "/model_info", versions.model_info, Level.READ, ModelBody,
         refusals=(404,), per_task=True,

@@ -148,13 +148,23 @@ def _check_count(count: int, most: int) -> None:
 
 def show_verdict(verdict_id: str, task: str | None = None) -> Response:
     """A verdict given before, as a signed record: `python classify.py --verify` checks it."""
-    engine = current_engine()
+    return answer(signed_document(current_engine(), known_verdict(verdict_id, task)))
+
+
+def known_verdict(verdict_id: str, task: str | None) -> Verdict:
+    """The verdict of an id, of this task where one is named.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
     if not re.fullmatch(r"[0-9a-f]{32}", verdict_id):
         raise NotFound("There is no verdict of that id.")
-    verdict = engine.store.verdicts.get(verdict_id)
+    verdict = current_engine().store.verdicts.get(verdict_id)
     if task not in (None, verdict.task):
         raise NotFound(f"There is no verdict of that id in the task {task}.")
-    return answer(signed_document(engine, verdict))
+    return verdict
 
 
 def show_keys() -> Response:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 import threading
@@ -288,3 +289,38 @@ def test_pictures_come_out_in_the_order_they_went_in(config: Path) -> None:
 
     alone = np.concatenate([clip.embed([picture]) for picture in pictures])
     assert np.abs(together - alone).max() < 1e-5
+
+
+@pytest.mark.parametrize(("width", "height"), [(160, 120), (50, 400), (64, 64)])
+def test_parts_are_the_tokens_that_open_clip_gives(
+    config: Path, checkpoint: Path, width: int, height: int
+) -> None:
+    clip = Clip(find_weights(str(config), str(checkpoint)))
+    picture = decode(jpeg(3, width, height))
+
+    parts = clip.patches(picture)
+
+    assert parts is not None
+    tower = clip._load_image()
+    model = tiny_clip.build(config, pretrained=str(checkpoint))
+    model.visual.output_tokens = True
+    with torch.inference_mode():
+        _, tokens = model.visual(tower.prepared(picture)[None])
+        theirs = torch.nn.functional.normalize(tokens[0] @ model.visual.proj, dim=-1).numpy()
+    assert parts.vectors.shape == (4, 4, clip.dim)
+    assert np.abs(parts.vectors.reshape(16, -1) - theirs).max() < 1e-5
+    side = min(width, height)
+    middle = ((height - side) // 2, (width - side) // 2, side, side)
+    assert (parts.top, parts.left, parts.height, parts.width) == middle
+
+
+def test_a_convolutional_model_has_no_vectors_of_its_parts(tmp_path: Path) -> None:
+    described = json.loads(tiny_clip.write_config(tmp_path).read_text(encoding="utf-8"))
+    described["vision_cfg"] = {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8}
+    described["vision_cfg"]["head_width"] = 8
+    config = tmp_path / "tiny-rn.json"
+    config.write_text(json.dumps(described), encoding="utf-8")
+    clip = Clip(tiny_clip.plain_weights(config))
+
+    assert clip.patches(decode(jpeg(3))) is None
+    assert clip.embed([decode(jpeg(3))]).shape == (1, clip.dim)
