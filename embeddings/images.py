@@ -48,7 +48,10 @@ _LARGE_AT_ONCE = threading.BoundedSemaphore(2)
 STRIP = 128
 _EIGHT_BITS = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 _PILLOW = re.compile(r"PIL\.")
-ORIENTATION_TAG = 0x0112
+ORIENTATION_TAG, MAKE_TAG, EXIF_TAG = 0x0112, 0x010F, 0x8769
+EXPOSURE_TAGS = (0x829A, 0x829D, 0x8827)
+"""Exposure time, aperture and sensitivity."""
+LONGEST_MAKE = 64
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -97,11 +100,14 @@ class Picture:
     alpha
         (height, width) uint8: how far each pixel covers that white; None when all do wholly.
         White strokes on a transparent canvas are nowhere else.
+    camera
+        Whether its EXIF names a camera and how it exposed, as a camera's own file does.
     """
 
     pixels: NDArray[np.uint8]
     facts: PictureFacts
     alpha: NDArray[np.uint8] | None = None
+    camera: bool = False
 
 
 def decode(data: bytes, limits: Limits | None = None) -> Picture:
@@ -157,7 +163,7 @@ def _decode(data: bytes, limits: Limits) -> Picture:
         with _LARGE_AT_ONCE if size[0] * size[1] > LARGE_PIXELS else nullcontext():
             opened.load()
             _check_size(opened.size, limits.max_pixels, limits.max_side)
-            orientation = _orientation(opened)
+            orientation, camera = _orientation(opened), _by_camera(opened)
             rgb, cover = _to_rgb(opened)
             if orientation in UPRIGHT:
                 rgb = rgb.transpose(UPRIGHT[orientation])
@@ -173,7 +179,7 @@ def _decode(data: bytes, limits: Limits) -> Picture:
         n_bytes=len(data),
         phash=perceptual_hash(_thumbnail(rgb)),
     )
-    return Picture(pixels, facts, alpha)
+    return Picture(pixels, facts, alpha, camera)
 
 
 def _thumbnail(rgb: Image.Image) -> NDArray[np.uint8]:
@@ -232,6 +238,22 @@ def _orientation(opened: Image.Image) -> int:
         return int(opened.getexif().get(ORIENTATION_TAG, 1))
     except Exception:  # noqa: BLE001 -- broken EXIF fails in any way and spoils no pixel
         return 1
+
+
+def _by_camera(opened: Image.Image) -> bool:
+    """Whether the EXIF names a maker and how long or how sensitively was exposed.
+
+    Programs put what they like into a maker's name, such as a whole workflow: a name is short.
+    """
+    try:
+        exif = opened.getexif()
+        make = str(exif.get(MAKE_TAG) or "").strip("\0 ")
+        if not make or len(make) > LONGEST_MAKE or not make[0].isalnum() or ":" in make:
+            return False
+        taken = exif.get_ifd(EXIF_TAG)
+        return any(tag in taken for tag in EXPOSURE_TAGS)
+    except Exception:  # noqa: BLE001 -- as above
+        return False
 
 
 def _to_rgb(opened: Image.Image) -> tuple[Image.Image, Image.Image | None]:
