@@ -107,6 +107,7 @@ from domain import (
 from embeddings import Embedder
 from embeddings.images import Limits, Picture
 from embeddings.likeness import LIKENESS, likeness
+from embeddings.manner import looks
 from embeddings.opening import Opened, Source, open_in_groups
 from engine import Engine, open_engine
 from explanation import explain, heatmap_url
@@ -295,8 +296,14 @@ def look(
     vectors = _cached(engine, embedder.id, pictures, embedder.embed, keep=keep)
     likenesses = _cached(engine, LIKENESS, pictures, _likenesses, keep=keep)
     return [
-        Sight(facts.sha256, facts.phash, vectors[facts.sha256], likenesses[facts.sha256])
-        for facts in (picture.facts for picture in pictures)
+        Sight(
+            picture.facts.sha256,
+            picture.facts.phash,
+            vectors[picture.facts.sha256],
+            likenesses[picture.facts.sha256],
+            facts=looks(picture),
+        )
+        for picture in pictures
     ]
 
 

@@ -28,6 +28,7 @@ from models.knowledge import Knowledge
 from models.labelled import Familiarity
 from models.memory import Match
 from models.promise import judged
+from models.slices import like_this
 from models.standing import Opinion
 from provenance import AI
 
@@ -97,7 +98,8 @@ class Sight:
     evidence
         What its file says of its origin; empty also where the file is not there.
     facts
-        What else is known of it that is not content; None where nothing is.
+        What it looks like by simple facts: see `embeddings.manner.looks`. None where the
+        picture itself is not at hand.
     familiarity
         How near it is to what an open task knows; None where it was not looked up.
     """
@@ -136,7 +138,7 @@ def decide(
     policy
         What settings say.
     """
-    by_head = _by_head(task, known, scores)
+    by_head = _by_head(task, known, scores, sight.facts)
     opinion = known.opinions.get(sight.sha256)
     proof = _proof(task, sight) if policy.evidence_decides else None
     if opinion is not None:
@@ -327,7 +329,12 @@ def _label(task: Task, word: str) -> str:
 # --- what the head says ---
 
 
-def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -> Decision:
+def _by_head(
+    task: Task,
+    known: Knowledge,
+    scores: NDArray[np.float64] | None,
+    looks: Mapping[str, Any] | None = None,
+) -> Decision:
     """What the version gives, adjusted by corrections, or what was taught by itself."""
     if known.head is None or scores is None:
         even = {label: 1 / len(task.labels) for label in task.labels}
@@ -351,6 +358,8 @@ def _by_head(task: Task, known: Knowledge, scores: NDArray[np.float64] | None) -
     reasons.extend(held_back)
     if known.version is not None:
         reasons.extend(_cautions(task, known.version))
+        if not known.version.demo:
+            reasons.extend(like_this(known.version.card, looks, confidence))
     if known.problem:
         reasons.append(known.problem)
     alone = _alone(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))

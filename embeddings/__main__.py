@@ -87,8 +87,8 @@ from embeddings.job import (
     embed_missing,
     embed_teaching,
     missing_teaching,
-    note_facts,
 )
+from embeddings.noting import note_facts, note_looks
 from embeddings.work import Aside, JobSummary, Pace
 from engine import Engine, live_settings, open_engine
 from terminal import progress_bar
@@ -184,7 +184,9 @@ def _embed(
     missing = store.samples.missing_vectors
     samples = some("embed", len(missing(task.name, embedder.id)), embed_missing)
     if not stop.is_set():
-        note_facts(store, task.name, settings=settings, pace=replace(pace, batch_size=None))
+        unbatched = replace(pace, batch_size=None)
+        note_facts(store, task.name, settings=settings, pace=unbatched)
+        note_looks(store, task.name, settings=settings, pace=unbatched)
     wanted = len(missing_teaching(store, embedder, task.name, task.kind))
     teaching = some("embed copies to teach", wanted, embed_teaching, task.kind)
     alike = JobSummary(task.name, embedder.id)

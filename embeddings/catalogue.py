@@ -79,6 +79,14 @@ class FileFacts(Protocol):
         """Keep facts by sha256; what is there already stays as it is."""
 
 
+class NotingCatalogue(Catalogue, Protocol):
+    """A catalogue in which facts of pictures can be noted."""
+
+    @property
+    def file_facts(self) -> FileFacts:
+        """Facts of files."""
+
+
 class Tasks(Protocol):
     """What is asked of the tasks."""
 
@@ -86,7 +94,7 @@ class Tasks(Protocol):
         """A task by its name."""
 
 
-class FormCatalogue(Catalogue, Protocol):
+class FormCatalogue(NotingCatalogue, Protocol):
     """A catalogue that also knows in what form pictures come."""
 
     @property
@@ -96,10 +104,6 @@ class FormCatalogue(Catalogue, Protocol):
     @property
     def tasks(self) -> Tasks:
         """The tasks."""
-
-    @property
-    def file_facts(self) -> FileFacts:
-        """Facts of files."""
 
 
 class Corrections(Protocol):

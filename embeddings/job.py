@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import Settings
-from domain import EQUALISED, FILE_FACTS, BadImage, NotFound, TaskKind
+from domain import EQUALISED, LOOKS, TaskKind
 from embeddings import Embedder
-from embeddings.catalogue import Catalogue, FormCatalogue, TaughtCatalogue
-from embeddings.cores import usable_cores
+from embeddings.catalogue import FormCatalogue, NotingCatalogue, TaughtCatalogue
 from embeddings.equalise import equalised
-from embeddings.images import Limits, Picture, file_facts
+from embeddings.images import Picture
 from embeddings.likeness import LIKENESS, likeness
+from embeddings.manner import looks
 from embeddings.teaching import WITHOUT, copies_id, copies_of, load_copies
 from embeddings.work import USUAL, JobSummary, Pace, Work, work_through
 
-FILES = 256
-"""Files whose facts are committed together."""
-LOOKED_UP = 4_000
-"""Files whose facts are in memory at once."""
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Noted:
-    """How many files lacked their facts, and what came of it."""
-
-    wanted: int
-    noted: int = 0
-    unreadable: int = 0
-
 
 def embed_missing(
-    catalogue: Catalogue,
+    catalogue: NotingCatalogue,
     embedder: Embedder,
     task: str,
     *,
@@ -50,7 +29,7 @@ def embed_missing(
     progress: Callable[[int], None] = lambda n: None,
     pace: Pace = USUAL,
 ) -> JobSummary:
-    """Embed every sample of a task that has no vector of this embedder yet.
+    """Embed every sample of a task that has no vector of this embedder yet, and note its looks.
 
     Each batch is committed before the next is embedded, so that a run ended at any moment loses
     at most the batch in flight. Several runs at once, on one machine or on many, share the work:
@@ -59,7 +38,7 @@ def embed_missing(
     Parameters
     ----------
     catalogue
-        The store's samples, vectors and picture files.
+        The store's samples, vectors, facts and picture files.
     embedder
         Whose vectors are missing.
     task
@@ -81,7 +60,11 @@ def embed_missing(
     missing = catalogue.samples.missing_vectors(task, embedder.id, demo=demo)
 
     def make(batch: Sequence[Picture]) -> Mapping[str, NDArray[np.float32]]:
-        return {embedder.id: embedder.embed(batch)}
+        made = {embedder.id: embedder.embed(batch)}
+        # read now that the pixels are there
+        seen = {picture.facts.sha256: looks(picture) for picture in batch}
+        catalogue.file_facts.put_many(LOOKS, seen)
+        return made
 
     work = Work(task, embedder.id, missing, [embedder.id], make)
     return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
@@ -134,72 +117,6 @@ def embed_equalised(
 
     work = Work(task, embedder.id, missing, [name], make)
     return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
-
-
-def note_facts(
-    catalogue: FormCatalogue,
-    task: str,
-    *,
-    settings: Settings,
-    demo: bool = False,
-    progress: Callable[[int], None] = lambda n: None,
-    pace: Pace = USUAL,
-) -> Noted:
-    """Read and keep the facts of a task's files that have none yet: what the headers say.
-
-    Parameters
-    ----------
-    catalogue
-        The store.
-    task
-        The task's name.
-    settings
-        For the limits of what is opened.
-    demo
-        The demonstration's samples, or the user's own.
-    progress
-        Told how many more files are settled, whichever way.
-    pace
-        Threads, and when to end early; each batch of files is committed before the next.
-
-    Raises
-    ------
-    Unavailable
-        The database does not work; what was committed stays.
-    """
-    missing = _without_facts(catalogue, task, demo=demo)
-    size, limits, noted = pace.batch_size or FILES, Limits.of(settings), Noted(len(missing))
-    with ThreadPoolExecutor(pace.workers or usable_cores()) as pool:
-        for start in range(0, len(missing), size):
-            batch = missing[start : start + size]
-            read = pool.map(partial(_facts, catalogue, limits), batch)
-            found = {name: one for name, one in zip(batch, read, strict=True) if one is not None}
-            catalogue.file_facts.put_many(FILE_FACTS, found)
-            noted.noted += len(found)
-            noted.unreadable += len(batch) - len(found)
-            progress(len(batch))
-            if pace.stop():
-                break
-    return noted
-
-
-def _without_facts(catalogue: FormCatalogue, task: str, *, demo: bool) -> list[str]:
-    names = list(dict.fromkeys(one.sha256 for one in catalogue.samples.all(task, demo=demo)))
-    missing: list[str] = []
-    for start in range(0, len(names), LOOKED_UP):
-        some = names[start : start + LOOKED_UP]
-        known = catalogue.file_facts.get(FILE_FACTS, some)
-        missing.extend(name for name in some if name not in known)
-    return missing
-
-
-def _facts(catalogue: FormCatalogue, limits: Limits, sha256: str) -> dict[str, Any] | None:
-    """The facts of a file; None when it cannot be read, which embedding it tells about."""
-    try:
-        return file_facts(catalogue.blobs.get(sha256), limits)
-    except (BadImage, NotFound, OSError) as error:
-        log.info("no facts of %s: %s", sha256[:12], error)
-        return None
 
 
 def missing_teaching(

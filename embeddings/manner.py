@@ -29,16 +29,14 @@ NEAR = 0.12
 """Share of such a span within which a pixel has one of the edge's two tones."""
 INK = 40
 """Grey levels by which ink stands off the commonest tone around."""
-STRIPS, THIN = 6, 640
-"""Upright strips in which rows of text are counted, in about so many pixels a side."""
+STRIPS, THIN, COLUMNS = 6, 640, 240
+"""Upright strips in which rows of text are counted, in so many pixels a side and columns."""
 INKED = 0.04
 """Share of a strip's row that is ink in a row of text."""
 
 TWO_TONED, COMMON = 0.58, 0.34
-FEW_TONES, FLAT = 2.2, 0.45
+FEW_TONES, FLAT = 2.6, 0.45
 ROWS, CRISP, COLOURED = 10, 0.85, 0.3
-_GREY = np.array([77, 150, 29], np.int32)
-"""Luma (ITU-R 601) in 256ths."""
 
 
 class Tones(NamedTuple):
@@ -82,8 +80,8 @@ def manner(pixels: NDArray[np.uint8]) -> str:
 
     What is drawn has edges of two tones, one colour that is most of it, and flat areas; a lens
     or a renderer gives many tones, soft edges and noise. Rows as of text, coloured somewhere or
-    with edges that screens soften, make a screen of what would else be drawn. The bounds were set on a part of the
-    pictures that `benchmarks.manner` measures with; docs/slices.md has the error on others.
+    with edges that screens soften, make a screen of what would else be drawn. docs/slices.md
+    has the error, on other pictures than the bounds were set on.
 
     Parameters
     ----------
@@ -105,14 +103,13 @@ def manner(pixels: NDArray[np.uint8]) -> str:
 
 def tones_of(pixels: NDArray[np.uint8]) -> Tones:
     """What `manner` goes by: (height, width, 3) uint8 in, a few numbers out."""
-    blocks = _blocks(pixels)
-    grey = (blocks @ _GREY) >> 8
+    red, green, blue = blocks = _blocks(pixels)
+    grey = ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.int16)  # luma, ITU-R 601
     low, high = grey.min(axis=1, keepdims=True), grey.max(axis=1, keepdims=True)
     span = (high - low)[:, 0]
     strong = span >= STRONG
     place = (grey - low)[strong] / np.maximum(span[strong], 1)[:, None]
-    red, green, blue = np.moveaxis(blocks >> 4, 2, 0)
-    code = (red << 8) | (green << 4) | blue
+    code = (red >> 4 << 8) | (green >> 4 << 4) | (blue >> 4)
     shares = np.bincount(code.ravel(), minlength=4096) / code.size
     seen = shares[shares > 0]
     return Tones(
@@ -120,13 +117,13 @@ def tones_of(pixels: NDArray[np.uint8]) -> Tones:
         common=float(shares.max()),
         entropy=float(-(seen * np.log2(seen)).sum()),
         flat=float((span <= EVEN).mean()),
-        spread=float((blocks.max(axis=2) - blocks.min(axis=2)).mean()),
+        spread=float((blocks.max(axis=0) - blocks.min(axis=0)).mean()),
         rows=_rows_of_text(pixels),
     )
 
 
-def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(n, BLOCK * BLOCK, 3): blocks at even distances."""
+def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """(3, n, BLOCK * BLOCK): the channels of blocks at even distances."""
     height, width = pixels.shape[:2]
     side = min(BLOCK, height, width)
     tops, lefts = (
@@ -134,14 +131,16 @@ def _blocks(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
     )
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (side, side), axis=(0, 1))
     chosen = windows[tops[:, None], lefts[None, :]].reshape(-1, 3, side * side)
-    return np.ascontiguousarray(chosen.transpose(0, 2, 1)).astype(np.int32)
+    return np.ascontiguousarray(chosen.swapaxes(0, 1), dtype=np.uint16)
 
 
 def _rows_of_text(pixels: NDArray[np.uint8]) -> int:
     """Runs of rows with ink between rows without, in the strip that has most of them."""
-    few = thinned(pixels, THIN)[..., 1].astype(np.int16)  # green is nearly all of brightness
+    few = thinned(pixels, THIN)
+    columns = np.linspace(0, few.shape[1] - 1, min(few.shape[1], COLUMNS)).astype(np.intp)
+    tones = few[:, columns, 1].astype(np.int16)  # green is nearly all of brightness
     most = 0
-    for strip in np.array_split(few, STRIPS, axis=1):
+    for strip in np.array_split(tones, STRIPS, axis=1):
         if strip.shape[1] < BLOCK:
             continue
         ground = int(np.bincount((strip >> 3).ravel(), minlength=32).argmax()) * 8 + 4

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from domain import ModelVersion
 from models.answers import Answers, gather
 from models.batch import BatchHead, Progress, fit, search
@@ -18,6 +21,7 @@ from models.lesson import Lesson
 from models.recipe import Recipe
 from models.registry import Registry, new_version_id
 from models.report import render
+from models.slicing import slice_card
 from models.summary import measured
 from models.unseen import leave_sources_out
 from storage import Store
@@ -39,6 +43,11 @@ class Made:
     tested: Predictions
     validated: Predictions
     answers: Answers
+
+    def confidences(self) -> NDArray[np.float64]:
+        """(n,) how sure it was of each of its answers, in their order."""
+        chances = np.concatenate([self.validated.chances, self.tested.chances])
+        return np.asarray(chances.max(axis=1))
 
 
 def make(
@@ -104,7 +113,8 @@ def save(store: Store, registry: Registry, made: Made, started_at: datetime) -> 
         Its files cannot be written.
     """
     version_id = new_version_id(started_at)
-    card = {**made.card, **_before(store, registry, made, version_id)}
+    slices = slice_card(store, made.answers, made.confidences())
+    card = {**made.card, "slices": slices, **_before(store, registry, made, version_id)}
     version = registry.save(
         made.head,
         {**card, "support": made.lesson.support},  # for processes; reports are for people

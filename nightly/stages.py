@@ -25,8 +25,8 @@ from embeddings.job import (
     embed_missing,
     embed_teaching,
     missing_teaching,
-    note_facts,
 )
+from embeddings.noting import note_facts, note_looks
 from embeddings.work import Pace
 from engine import Engine, live_settings
 from models import decay
@@ -208,6 +208,8 @@ class TaskRetrain:
             self._desk.tell(Stage.CHECK, noted, task=task.name)
 
         note_facts(store, task.name, settings=settings, progress=progress, pace=pace)
+        self._desk.check()
+        note_looks(store, task.name, settings=settings, pace=pace)
         self._desk.check()
         alarm = check_task(store, task, bar=settings.shortcut_bar)
         if alarm.raised:

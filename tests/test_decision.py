@@ -198,3 +198,22 @@ def test_what_people_said_of_a_strange_picture_stands() -> None:
     decision = strangely(OPEN, STRANGE, vote("real"))
 
     assert (decision.prediction, decision.none_of_these) == ("real", False)
+
+
+def test_a_weak_slice_is_said_beside_the_heads_answer() -> None:
+    looks = {"width": 200, "height": 300, "format": "JPEG", "manner": "drawn", "camera": False}
+    weak = {"n": 23, "right": 14, "low": 0.2, "rest": 0.1, "weak": True, "unseen": None}
+    card = {**CARD, "slices": {"with_looks": 90, "parts": {"manner": {"drawn": weak}}}}
+    version = ModelVersion("v1", "authenticity", "e:1", "svm", "00", False, NOW, card)
+    known = Knowledge(version=version, head=FixedHead(("ai", "real"), (0.1, 0.9)))
+
+    def reasons(looks: Mapping[str, Any] | None, known: Knowledge = known) -> str:
+        sight = Sight(SHA, 0, np.zeros(4, np.float32), None, facts=looks)
+        return " ".join(decide_each(TASK, known, [sight])[0].reasons)
+
+    said = "On pictures like this (drawn), it was right 14 of 23 times"
+    assert said in reasons(looks)
+    assert said not in reasons(None)
+    assert said not in reasons({**looks, "manner": "photo"})
+    spoken = replace(known, opinions={SHA: opinion_of((vote("real"),), {})})
+    assert said not in reasons(looks, spoken), "people spoke of this very picture"

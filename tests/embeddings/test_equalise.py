@@ -11,7 +11,8 @@ from domain import EQUALISED, FILE_FACTS, NewSample, Split, TaskKind
 from embeddings.builtin import Builtin
 from embeddings.equalise import ASPECTS, equalised, equalised_file, form_of
 from embeddings.images import Picture, decode, file_facts
-from embeddings.job import embed_equalised, embed_missing, note_facts
+from embeddings.job import embed_equalised, embed_missing
+from embeddings.noting import note_facts
 from embeddings.work import Pace
 from models.shortcuts import check
 from storage import Store

@@ -357,6 +357,7 @@ def test_a_sample_taken_away_meanwhile_stops_nothing(
 
     class Catalogue:
         samples, vectors, blobs = Forgetful(), store.vectors, store.blobs
+        file_facts = store.file_facts
 
     gone = sha256(b"gone").hexdigest()
     summary = embed_missing(Catalogue(), Counting(), TASK, settings=settings)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from models.slices import ALIKE, BAND_NAMES, CONFIDENCE, like_this, size_band, slices_of
+
+SMALL_DRAWING = {"width": 200, "height": 260, "format": "JPEG", "manner": "drawn", "camera": False}
+LARGE_PHOTO = {"width": 4000, "height": 3000, "format": "JPEG", "manner": "photo", "camera": True}
+
+
+def row(n: int, right: int, *, weak: bool = False, **more: Any) -> dict[str, Any]:
+    error = 1 - right / n
+    return {
+        "n": n, "right": right, "error": error, "low": error / 2, "high": 1.0, "rest": 0.1,
+        "p": 0.5, "weak": weak, "unseen": None, "labels": {}, **more,
+    }  # fmt: skip
+
+
+def card(**parts: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    known: dict[str, dict[str, Any]] = {
+        "size": {"small": row(50, 45), "large": row(50, 48)},
+        "format": {"JPEG": row(100, 93)},
+        "manner": {"drawn": row(50, 45), "photo": row(50, 48)},
+        "camera": {"no camera EXIF": row(60, 55), "camera EXIF": row(40, 38)},
+    }
+    return {"slices": {"with_looks": 100, "parts": {**known, **parts}}}
+
+
+@pytest.mark.parametrize(
+    ("side", "name"),
+    [(1, "tiny"), (95, "tiny"), (96, "small"), (320, "medium"), (1023, "medium"), (1024, "large")],
+)
+def test_sizes_go_by_the_short_side(side: int, name: str) -> None:
+    assert size_band(side) == name
+
+
+def test_a_picture_belongs_to_a_slice_of_each_kind() -> None:
+    assert slices_of(SMALL_DRAWING, 0.85) == {
+        "size": "small", "format": "JPEG", "manner": "drawn", "camera": "no camera EXIF",
+        "alike": "small, JPEG, drawn", "confidence": "80 to 90%",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("confidence", "band"), [(0.1, 0), (0.6, 1), (0.969, 4), (1.0, 5)])
+def test_bands_of_confidence_begin_at_their_edges(confidence: float, band: int) -> None:
+    assert slices_of(None, confidence) == {CONFIDENCE: BAND_NAMES[band]}
+
+
+def test_weak_slice_is_said_with_its_counts() -> None:
+    weak = card(alike={"small, JPEG, drawn": row(23, 14, weak=True)})
+
+    assert like_this(weak, SMALL_DRAWING, 0.85) == [
+        "On pictures like this (small, JPEG, drawn), it was right 14 of 23 times; "
+        "on others 90% of the time."
+    ]
+    assert like_this(weak, LARGE_PHOTO, 0.85) == []
+
+
+def test_sources_that_were_left_out_are_said_too() -> None:
+    unseen = {"n": 20, "right": 9}
+    weak = card(alike={"small, JPEG, drawn": row(23, 14, weak=True, unseen=unseen)})
+
+    (sentence,) = like_this(weak, SMALL_DRAWING, None)
+
+    assert "right 14 of 23 times, and 9 of 20 where their whole source was new to it" in sentence
+
+
+def test_of_several_weak_slices_the_surely_worst_is_said() -> None:
+    weak = card(
+        manner={"drawn": row(40, 30, weak=True, low=0.13)},
+        alike={"small, JPEG, drawn": row(23, 14, weak=True, low=0.2)},
+        size={"small": row(60, 50, weak=True, low=0.09)},
+    )
+
+    (sentence,) = like_this(weak, SMALL_DRAWING, None)
+
+    assert "(small, JPEG, drawn)" in sentence
+    assert ALIKE in slices_of(SMALL_DRAWING)
+
+
+def test_what_no_picture_was_like_is_said() -> None:
+    gif = {**SMALL_DRAWING, "format": "GIF", "width": 30}
+
+    assert like_this(card(), gif, None) == [
+        "No picture like this (tiny, GIF) was in what it was measured on."
+    ]
+
+
+def test_band_that_promises_too_much_is_said() -> None:
+    weak = card(confidence={"90 to 97%": row(40, 30, weak=True)})
+
+    assert like_this(weak, None, 0.93) == [
+        "Where it was as sure as this (90 to 97%), it was right 30 of 40 times, "
+        "less often than it claims."
+    ]
+
+
+@pytest.mark.parametrize(
+    "known", [{}, {"slices": None}, {"slices": {"with_looks": 0, "parts": {}}}]
+)
+def test_versions_of_which_nothing_is_known_say_nothing(known: dict[str, Any]) -> None:
+    assert like_this(known, SMALL_DRAWING, 0.9) == []
