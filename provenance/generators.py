@@ -28,6 +28,9 @@ SIGNATURE = re.compile(r"Signature: [A-Za-z0-9+/=]{64,}")
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 MAX_PIECES = 50_000
 """Objects, lists and values of JSON that are parsed for one file; a hostile one has millions."""
+MANY_NODES = 300_000
+"""Characters of a workflow that is too large to parse which are searched for nodes."""
+TYPE = re.compile(r"\"type\" ?: ?\"([^\"]{1,80})\"")
 CLASS_TYPE = re.compile(r"\"class_type\" ?: ?\"([^\"]{1,80})\"")
 _HOW = {"steps", "sampler", "num_inference_steps", "guidance_scale", "cfg_scale", "scale"}
 INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "sd-metadata"})
@@ -115,8 +118,11 @@ def _json(text: str, left: int) -> tuple[dict[str, Any], int]:
 
 
 def _too_large(text: str) -> dict[str, Any]:
-    """What can be told of a workflow from its beginning and its end alone: kinds of nodes."""
-    kinds = CLASS_TYPE.findall(text[:NEAR_AN_END] + text[-NEAR_AN_END:])
+    """What can be told of a workflow without parsing it: the kinds of its first nodes."""
+    head = text[:MANY_NODES]
+    kinds = CLASS_TYPE.findall(head)
+    if not kinds and '"nodes"' in text and '"links"' in text:
+        kinds = TYPE.findall(head)
     return {str(at): {"class_type": kind} for at, kind in enumerate(kinds)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import struct
 import subprocess
@@ -20,6 +21,7 @@ from provenance import collect
 from provenance.apart import REPLY, Apart
 from provenance.containers import find_parts
 from provenance.exif import read_exif
+from provenance.generators import MAX_PIECES
 from provenance.parts import MAX_PART, MAX_TEXT
 from tests.pictures import encode, photo
 from tests.provenance.files import A1111, exif, jpeg, png, signed, source_type, workflow
@@ -65,6 +67,53 @@ def test_texts_that_unpack_to_more_are_cut() -> None:
 
 def test_nested_json_does_not_exhaust_the_stack() -> None:
     assert collect(png({"prompt": '{"a":' * 300_000}, packed=True)) == ()
+
+
+@pytest.mark.parametrize(
+    ("node", "begins"),
+    [
+        ({"class_type": "KSampler", "inputs": {}}, '{"0": {}'),
+        ({"type": "KSampler", "inputs": []}, '{"nodes": [{}], "links": [], "a": {}'),
+    ],
+)
+def test_a_workflow_too_large_to_parse_is_known_by_its_nodes(
+    node: dict[str, object], begins: str
+) -> None:
+    told = begins + f', "1": {json.dumps(node)}, "2": [' + "0," * MAX_PIECES + "0]}"
+    (piece,) = collect(png({"workflow": told}, packed=True))
+    assert (piece.kind, piece.points_to) == ("generator", "ai")
+
+
+def test_other_json_too_large_to_parse_is_nothing() -> None:
+    told = '{"type": "FeatureCollection", "features": [' + "0," * MAX_PIECES + "0]}"
+    assert collect(png({"Comment": told}, packed=True)) == ()
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"<x:xmpmeta><!DOCTYPE a [<!ENTITY a 'Midjourney'>]><xmp:CreatorTool>&a;</xmp:CreatorTool>",
+        b"<x:xmpmeta><!DOCTYPE a SYSTEM 'file:///etc/passwd'><xmp:CreatorTool>x</xmp:CreatorTool>",
+        b"<x:xmpmeta><xmp:CreatorTool>&midjourney;</xmp:CreatorTool>",
+        b"<x:xmpmeta " + b" ".join(b"a%d='b'" % at for at in range(9000)) + b"/>",
+        b"<x:xmpmeta>" + b"<a>" * 9000 + b"<xmp:CreatorTool>Midjourney</xmp:CreatorTool>",
+        b"<x:xmpmeta>" + b"<a/>" * 9000 + b"<xmp:CreatorTool>Midjourney</xmp:CreatorTool>",
+        b"\xff\xfe<" * 9000,
+    ],
+    ids=range(7),
+)
+def test_hostile_xmp_says_nothing(packet: bytes) -> None:
+    assert collect(png({"XML:com.adobe.xmp": packet.decode("latin-1")})) == ()
+
+
+def test_what_stands_before_a_break_in_xmp_is_read() -> None:
+    packet = source_type("trainedAlgorithmicMedia")
+    for broken in (
+        packet[:-20],
+        packet.replace(b"</rdf:RDF>", b"<dc:title>a < b</dc:title></rdf:RDF>"),
+        packet.replace(b"<rdf:Description", b"<dc:title>a & b</dc:title><rdf:Description"),
+    ):
+        assert [one.points_to for one in collect(jpeg(xmp=broken))] == ["ai"]
 
 
 def test_directories_that_name_themselves_end() -> None:

@@ -10,6 +10,13 @@ import pytest
 import provenance
 from domain import Evidence
 from provenance import KINDS, collect
+from provenance.apart import SECONDS
+from provenance.containers import GIF_BLOCKS
+from provenance.credentials import MEMORY
+from provenance.generators import MAX_PIECES
+from provenance.jpeg import MAX_SEGMENTS
+from provenance.parts import MAX_PARTS, MAX_TEXT
+from provenance.xmp import MAX_BYTES
 from tests.provenance.files import (
     A1111,
     exif,
@@ -61,6 +68,20 @@ def test_the_page_explains_every_kind(kind: str) -> None:
 @pytest.mark.parametrize("status", [*provenance.HOLDS, *provenance.FAILED])
 def test_the_page_explains_every_status(status: str) -> None:
     assert status in rows()
+
+
+def test_the_page_states_the_bounds_that_are_kept() -> None:
+    page = " ".join(PAGE.read_text(encoding="utf-8").split())
+    for bound in (
+        f"{MAX_PARTS:,} chunks",
+        f"{MAX_SEGMENTS:,} segments",
+        f"{GIF_BLOCKS:,} GIF blocks",
+        f"{MAX_TEXT // 1_000_000} MB of text",
+        f"{MAX_BYTES // 1000} kB of XMP",
+        f"{MAX_PIECES:,} pieces of JSON",
+        f"{MEMORY >> 30} GB and {SECONDS:g} seconds",
+    ):
+        assert bound in page
 
 
 def test_the_strongest_comes_first() -> None:
