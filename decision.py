@@ -27,7 +27,7 @@ from domain import (
 from models.knowledge import Knowledge
 from models.labelled import Familiarity
 from models.memory import Match
-from models.promise import judged
+from models.promise import judged, judged_as_taught
 from models.slices import like_this
 from models.standing import Opinion
 from provenance import AI
@@ -353,8 +353,10 @@ def _by_head(
     reasons = [f"{taught} gives {best} {confidence:.0%}."]
     if known.version is not None and learned:
         reasons.append(f"Corrections of {learned} pictures are weighed in.")
-    card = known.version.card if known.version is not None else {}
-    prediction, held_back = judged(task, card, probabilities)
+    if known.version is None:
+        prediction, held_back = judged_as_taught(task, probabilities)
+    else:
+        prediction, held_back = judged(task, known.version.card, probabilities, known.held)
     reasons.extend(held_back)
     if known.version is not None:
         reasons.extend(_cautions(task, known.version))

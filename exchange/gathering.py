@@ -189,5 +189,11 @@ def _task_part(task: Task, used: Sequence[str]) -> TaskPart:
     """The task, with labels that were taken back while its rows were being read."""
     labels = dict.fromkeys([*task.labels, *(one for one in used if one not in task.variants)])
     return TaskPart(
-        task.name, task.kind, task.open, tuple(labels), dict(task.prompts), dict(task.variants)
+        task.name,
+        task.kind,
+        task.open,
+        tuple(labels),
+        dict(task.prompts),
+        dict(task.variants),
+        dict(task.settings),
     )

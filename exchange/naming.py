@@ -58,7 +58,8 @@ class Naming:
         if task is None:
             now = datetime.now(UTC)
             made = Task(0, name, part.kind, part.labels, part.open, now, part.prompts)
-            return cls(replace(made, variants=part.variants), part.labels, part.variants)
+            made = replace(made, variants=part.variants, settings=part.settings)
+            return cls(made, part.labels, part.variants)
         if task.kind is not part.kind:
             raise Unacceptable("kind", part.kind.value, f"{task.kind}, as the task {name} is")
         labels = _missing(part, task, used)
@@ -139,4 +140,6 @@ def prepare(
         except Conflict as error:  # a closed task would have too few labels left
             contradicted[variant] = error.message
             tally.refuse(f"variant {variant}", "contradiction", error.message)
+    if here.task is None and task.settings:
+        store.tasks.settle(task.name, task.settings)  # they may name what was linked just now
     return replace(naming, task=store.tasks.get(task.name), contradicted=contradicted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from typing import Any, NoReturn, Self
 
@@ -22,6 +22,7 @@ from exchange.layout import (
     TaskPart,
 )
 from storage.labels import clean_label
+from storage.task_settings import clean_settings
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -69,6 +70,10 @@ class Fields:
         if name not in self._left:
             raise self.bad(name, "the field to be there")
         return self._left.pop(name)
+
+    def has(self, name: str) -> bool:
+        """Whether a field that may be left out is there."""
+        return name in self._left
 
     def text(self, name: str, most: int = LONG, *, least: int = 0) -> str:
         """Text of so many characters."""
@@ -163,6 +168,8 @@ def manifest_document(manifest: Manifest) -> dict[str, Any]:
             "labels": list(task.labels),
             "prompts": dict(task.prompts),
             "variants": dict(task.variants),
+            # only where there are some: an Exposr from before them reads the others
+            **({"settings": dict(task.settings)} if task.settings else {}),
         },
         "samples": manifest.samples,
         "corrections": manifest.corrections,
@@ -228,8 +235,19 @@ def _task_part(fields: Fields) -> TaskPart:
     variants = {_label(one, error): _label(label, error) for one, label in given.items()}
     if not set(variants.values()) <= set(labels) or set(variants) & set(labels):
         raise error
+    settings = _settings(fields, {*labels, *variants}, is_open=is_open)
     fields.end()
-    return TaskPart(name, TaskKind(kind), is_open, labels, prompts, variants)
+    return TaskPart(name, TaskKind(kind), is_open, labels, prompts, variants, settings)
+
+
+def _settings(fields: Fields, labels: Collection[str], *, is_open: bool) -> dict[str, Any]:
+    if not fields.has("settings"):
+        return {}
+    given = fields.pairs("settings", MOST_LABELS)
+    try:
+        return clean_settings(given, labels, open=is_open)
+    except Unacceptable as error:
+        raise fields.bad("settings", f"settings of a task; {error.message}") from None
 
 
 def sample_document(row: SampleRow) -> dict[str, Any]:

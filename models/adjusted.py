@@ -74,12 +74,15 @@ class Adjusted:
         What the corrections change; None without any.
     golden_right
         How many golden pictures of its support it answers rightly; None where nobody counted.
+    golden
+        (g, k) of these by the version's head and (g, c) with what the corrections change.
     """
 
     base: Head
     classes: tuple[str, ...]
     correcting: Correcting | None
     golden_right: int | None = None
+    golden: tuple[Chances, Chances] | None = None
 
     def predict_proba(self, vectors: NDArray[np.float32]) -> Chances:
         """Probabilities of each label.
@@ -174,7 +177,9 @@ def _fitted(products: Products, shown: Sequence[Shown]) -> Adjusted:
     share = next(share for share in SHARES if share == 0 or golden.kept(reach, share * beyond))
     rows = np.concatenate([seen.rows, products.anchors])
     made = Correcting(products.scaling, kernels, rows, far, share * near, reach)
-    return Adjusted(base, classes, made, int(golden.right(reach, share * beyond).sum()))
+    after = golden.chances(reach, share * beyond)
+    right = int(_right(after, classes, products.support.golden_labels).sum())
+    return Adjusted(base, classes, made, right, (products.golden_chances, after))
 
 
 class _Golden:
@@ -194,8 +199,12 @@ class _Golden:
 
     def right(self, reach: float, near: Values | float) -> NDArray[np.bool_]:
         """(n,) whether each is answered rightly."""
+        return _right(self.chances(reach, near), self._classes, self._labels)
+
+    def chances(self, reach: float, near: Values | float) -> Chances:
+        """(n, c) what the adjusted head gives each."""
         mixed = _mixed(self._base, self._effect, self._known, len(self._classes), reach)
-        return _right(_as_chances(mixed + near), self._classes, self._labels)
+        return _as_chances(mixed + near)
 
     def kept(self, reach: float, near: Values | float = 0.0) -> bool:
         """Whether few enough are lost, and all are told about as surely as before.

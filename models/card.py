@@ -52,12 +52,10 @@ def make_card(
     tested: Predictions,
     validated: Predictions,
     unseen: Unseen,
-    rates: Mapping[str, float],
-    promise_for: PromiseFor,
 ) -> dict[str, Any]:
     """The card of a version fitted on `found.examples` and tested on `tested`."""
     winner = found.winner
-    card: dict[str, Any] = {
+    return {
         "task": task.name,
         "kind": task.kind.value,
         "labels": list(found.examples.classes),
@@ -82,18 +80,26 @@ def make_card(
         "search": _search(found),
         "made_with": {"exposr": VERSION, "scikit-learn": version("scikit-learn")},
     }
-    if rates:
-        card["thresholds"] = make_promise(
-            found.examples.classes,
-            _not_seen(found, tested),
-            rates,
-            left_out=_elsewhere(found, unseen),
-            promise_for=promise_for,
-        )
-    return card
 
 
-def _not_seen(found: Search, tested: Predictions) -> Answered:
+def thresholds(
+    found: Search,
+    tested: Predictions,
+    unseen: Unseen,
+    rates: Mapping[str, float],
+    promise_for: PromiseFor,
+) -> dict[str, Any]:
+    """What a version promises: its card's `thresholds`; arguments as of `make_promise`."""
+    return make_promise(
+        found.examples.classes,
+        not_seen(found, tested),
+        rates,
+        left_out=pictures_left_out(found, unseen),
+        promise_for=promise_for,
+    )
+
+
+def not_seen(found: Search, tested: Predictions) -> Answered:
     """Held-out pictures, and training pictures by folds without them but calibrated as served."""
     train, test = found.examples, tested.examples
     chances = [found.out_of_fold_served(), tested.chances]
@@ -106,7 +112,7 @@ def _not_seen(found: Search, tested: Predictions) -> Answered:
     )
 
 
-def _elsewhere(found: Search, unseen: Unseen) -> Answered | None:
+def pictures_left_out(found: Search, unseen: Unseen) -> Answered | None:
     """Training pictures whose source was left out; None where that was not measured."""
     if not len(unseen.rows):
         return None

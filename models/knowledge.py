@@ -11,9 +11,10 @@ from itertools import islice
 
 from domain import Correction, Golden, ModelVersion, TaskKind
 from models import Head
-from models.adjusted import adjust, golden_right
+from models.adjusted import Adjusted, adjust, golden_right
 from models.admission import Admission, Teaching
 from models.current import Answer
+from models.held import held_to
 from models.memory import Match, Memory
 from models.near import NearRule, fit_rule
 from models.products import MOST, Products
@@ -77,6 +78,13 @@ class Knowledge:
     def corrections_sha256(self) -> str:
         """Of the corrections that count: the sha256 of their ids, in order, one a line."""
         return hashlib.sha256("\n".join(self.standing.live).encode()).hexdigest()
+
+    @cached_property
+    def held(self) -> Mapping[str, float | None]:
+        """By label whose promise corrections broke, the score that it is said from instead."""
+        if self.version is None or self.support is None or not isinstance(self.head, Adjusted):
+            return {}
+        return held_to(self.version.card, self.head, self.support.golden_labels)
 
     def near(self, phash: int, likeness: Rows | None) -> list[Match]:
         """The remembered pictures that a picture is a copy of, best first."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from domain import ModelVersion
 from models.answers import Answers, gather
 from models.batch import BatchHead, Progress, fit, search
-from models.card import Predictions, cross_validated, held_out, make_card
+from models.card import Predictions, cross_validated, held_out, make_card, thresholds
 from models.changes import changed_pictures
 from models.history import curve_point, learning_curve
 from models.lesson import Lesson
@@ -22,7 +22,7 @@ from models.recipe import Recipe
 from models.registry import Registry, new_version_id
 from models.report import render
 from models.slicing import slice_card
-from models.summary import measured
+from models.summary import measured, promise
 from models.unseen import leave_sources_out
 from storage import Store
 
@@ -89,9 +89,11 @@ def make(
         tested=tested,
         validated=validated,
         unseen=unseen,
-        rates=recipe.rates(found.examples.classes),
-        promise_for=recipe.settings.promise_for,
     )
+    rates = recipe.rates(found.examples.classes)
+    if rates:
+        card["thresholds"] = thresholds(found, tested, unseen, rates, recipe.settings.promise_for)
+        card["promise"] = promise(card)
     card["n_samples"]["without_vectors"] = lesson.without_vectors
     card["n_samples"]["left_out"] = dict(lesson.left_out)
     card["search"]["budget"] = budget

@@ -39,7 +39,7 @@ def reset(connection: Connection, name: str) -> Archive:
     """Archive a task and begin it anew."""
     task_id = locked_state(connection, name).task_id
     tasks, labels = schema.tasks.c, schema.labels.c
-    wanted = select(tasks.name, tasks.kind, tasks.open, tasks.prompts)
+    wanted = select(tasks.name, tasks.kind, tasks.open, tasks.prompts, tasks.settings)
     definition = connection.execute(wanted.where(tasks.id == task_id)).one()
     given = select(labels.label).where(labels.task_id == task_id, labels.taught_by.is_(None))
     kept = connection.execute(given.order_by(labels.position, labels.label)).scalars().all()

@@ -80,6 +80,7 @@ tasks = Table(
     Column("prompts", Json, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("archived_at", Utc),
+    Column("settings", Json, nullable=False, server_default=text("'{}'")),
     # a deleted task keeps its rows and gives its name back
     Index("tasks_live_name", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select, update
 from sqlalchemy.exc import IntegrityError
@@ -27,6 +28,7 @@ from storage.labels import (
 from storage.prompts import Prompts, clean_prompts
 from storage.state import LIVE, locked_state, moved, unknown_task
 from storage.store import Database
+from storage.task_settings import clean_settings
 
 
 class Tasks:
@@ -43,6 +45,7 @@ class Tasks:
         *,
         open: bool,
         prompts: Prompts = MappingProxyType({}),
+        settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> Task:
         """Make a task.
 
@@ -51,8 +54,8 @@ class Tasks:
         Conflict
             One of that name exists.
         Unacceptable
-            A bad name, a bad label, bad texts, or a closed task that could never tell anything
-            apart.
+            A bad name, a bad label, bad texts, settings that are none, or a closed task that
+            could never tell anything apart.
         """
         if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
             raise Unacceptable("name", name, "1 to 64 of a-z 0-9 _ -")
@@ -66,6 +69,7 @@ class Tasks:
             "kind": TaskKind(kind).value,
             "open": open,
             "prompts": {label: line for label, line in clean_prompts(prompts).items() if line},
+            "settings": clean_settings(settings, clean, open=open),
             "created_at": datetime.now(UTC),
         }
         try:
@@ -195,6 +199,28 @@ class Tasks:
                 moved(connection, state, epoch=1)
             return _read_one(connection, name)
 
+    def settle(self, name: str, settings: Mapping[str, Any]) -> Task:
+        """Change settings of a task: those that are named, and one that is None is none any more.
+
+        Raises
+        ------
+        NotFound
+            No task of that name.
+        Unacceptable
+            Naming the field, what was got and what is allowed.
+        """
+        with self._database.writing() as connection:
+            state = locked_state(connection, name)
+            task = _read_one(connection, name)
+            later = {**task.settings, **settings}
+            known = {*task.labels, *task.variants}
+            clean = clean_settings(later, known, open=task.open)
+            if clean != task.settings:
+                of_task = update(schema.tasks).where(schema.tasks.c.id == state.task_id)
+                connection.execute(of_task.values(settings=clean))
+                moved(connection, state)
+            return _read_one(connection, name)
+
     def renew(self, name: str) -> None:
         """Have every process read the log of a task again: vectors it rests on are new.
 
@@ -282,6 +308,7 @@ def _read(connection: Connection, *where: ColumnElement[bool]) -> list[Task]:
             open=row.open,
             created_at=row.created_at,
             prompts=row.prompts,
+            settings=row.settings,
             variants={one: end_of(links, one) for one in links},
         )
         for row in connection.execute(select(schema.tasks).where(LIVE, *where).order_by(tasks.id))

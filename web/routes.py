@@ -61,6 +61,7 @@ from web.payloads.tasks import (
     TaskBody,
     TaskDeleted,
     TasksBody,
+    TaskSettings,
     UnlinkRequest,
     VariantsBody,
 )
@@ -332,6 +333,10 @@ ROUTES = (
     Route(
         "POST", "/tasks/<task>/prompts", tasks.describe_labels, Level.ADMIN, TaskBody,
         {"application/json": PromptsRequest}, refusals=(404, *BODY_REFUSALS),
+    ),
+    Route(
+        "POST", "/tasks/<task>/settings", tasks.settle_task, Level.ADMIN, TaskBody,
+        {"application/json": TaskSettings}, refusals=(404, *BODY_REFUSALS),
     ),
     Route(
         "DELETE", "/tasks/<task>", tasks.delete_task, Level.ADMIN, TaskDeleted,

@@ -18,6 +18,7 @@ from web.payloads.tasks import (
     PromptsRequest,
     TaskDeleted,
     TasksBody,
+    TaskSettings,
     UnlinkRequest,
     canonical,
     stats_body,
@@ -75,7 +76,12 @@ def create_task() -> Response:
         raise Unacceptable("labels", asked.labels, "two or more, or `open`: true")
     engine = current_engine()
     task = engine.store.tasks.create(
-        asked.name, asked.kind, asked.labels, open=is_open, prompts=asked.prompts or {}
+        asked.name,
+        asked.kind,
+        asked.labels,
+        open=is_open,
+        prompts=asked.prompts or {},
+        settings=asked.settings.model_dump() if asked.settings else {},
     )
     response = answer(task_body(engine, task), 201)
     response.headers["Location"] = f"/tasks/{task.name}"
@@ -109,6 +115,17 @@ def describe_labels(task: str) -> Response:
     asked = checked(PromptsRequest, read_json())
     engine = current_engine()
     return answer(task_body(engine, engine.store.tasks.describe(task, asked.prompts)))
+
+
+def settle_task(task: str) -> Response:
+    """Change what a task settles for itself; what is not named stays, and null takes it away.
+
+    `unsure_below` holds from the next request on, `max_false` from the next training on.
+    """
+    known_task(task)
+    asked = checked(TaskSettings, read_json()).model_dump(exclude_unset=True)
+    engine = current_engine()
+    return answer(task_body(engine, engine.store.tasks.settle(task, asked)))
 
 
 def delete_task(task: str) -> Response:

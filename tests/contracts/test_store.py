@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -55,6 +56,66 @@ def test_opening_again_keeps_what_is_there(
 ) -> None:
     made = any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=True)
     assert open_another().tasks.all() == [any_store.tasks.get("authenticity"), made]
+
+
+SMILE = {"max_false": {"yes": 0.02}, "unsure_below": 0.6}
+
+
+def test_a_tasks_own_settings_are_kept_changed_one_by_one_and_taken_away(
+    any_store: Store,
+) -> None:
+    tasks = any_store.tasks
+    tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False, settings=SMILE)
+    assert tasks.get("smile").settings == SMILE
+    counter = any_store.versions.state("smile").counter
+
+    assert tasks.settle("smile", {"unsure_below": None}).settings == {"max_false": {"yes": 0.02}}
+    assert tasks.settle("smile", {"max_false": {"no": 0.1}}).settings == {"max_false": {"no": 0.1}}
+    assert any_store.versions.state("smile").counter == counter + 2
+    assert tasks.settle("smile", {}).settings == tasks.get("smile").settings
+    assert any_store.versions.state("smile").counter == counter + 2
+
+
+def test_settings_of_a_label_outlive_its_becoming_a_variant(any_store: Store) -> None:
+    tasks, labels = any_store.tasks, ("a", "b", "c")
+    tasks.create("three", TaskKind.PHOTO, labels, open=False, settings={"max_false": {"c": 0.1}})
+    tasks.link("three", "a", "c")
+    assert tasks.settle("three", {"unsure_below": 0.5}).settings == {
+        "max_false": {"c": 0.1}, "unsure_below": 0.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"max_false": {"maybe": 0.1}}, "max_false.maybe"),
+        ({"max_false": {"yes": 0}}, "max_false.yes"),
+        ({"max_false": {"yes": 0.5}}, "max_false.yes"),
+        ({"max_false": {"yes": True}}, "max_false.yes"),
+        ({"max_false": {"yes": float("nan")}}, "max_false.yes"),
+        ({"max_false": [0.1]}, "max_false"),
+        ({"unsure_below": 1.1}, "unsure_below"),
+        ({"unsure_below": "often"}, "unsure_below"),
+        ({"sure_above": 0.1}, "settings.sure_above"),
+    ],
+)
+def test_settings_that_are_none_are_refused_by_their_field(
+    any_store: Store, settings: dict[str, Any], field: str
+) -> None:
+    any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
+    with pytest.raises(Unacceptable) as refused:
+        any_store.tasks.settle("smile", settings)
+    assert refused.value.detail["field"] == field
+    assert any_store.tasks.get("smile").settings == {}
+
+
+def test_an_open_task_promises_nothing_of_a_label(any_store: Store) -> None:
+    any_store.tasks.create("letters", TaskKind.DRAWING, ("a", "b"), open=True)
+    with pytest.raises(Unacceptable, match="open task"):
+        any_store.tasks.settle("letters", {"max_false": {"a": 0.1}})
+    assert any_store.tasks.settle("letters", {"unsure_below": 0.3}).settings == {
+        "unsure_below": 0.3
+    }
 
 
 def test_task_comes_back_as_made(any_store: Store) -> None:

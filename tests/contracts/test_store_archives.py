@@ -21,6 +21,7 @@ def taught(any_store: Store) -> Store:
     prompts = {"ka": "the letter ka"}
     any_store.tasks.create(TASK, TaskKind.DRAWING, ("ka", "kha"), open=True, prompts=prompts)
     any_store.tasks.add_label(TASK, "ga")
+    any_store.tasks.settle(TASK, {"unsure_below": 0.4})
     any_store.samples.add(TASK, facts("a"), new("ka"))
     any_store.samples.add(TASK, facts("demo"), new("ka", demo=True))
     teach(any_store, "b", "gha", task=TASK, idempotency_key="k")
@@ -41,6 +42,7 @@ def test_reset_task_begins_anew_as_it_was_made(taught: Store) -> None:
     assert archive == Archive(old.id, TASK, archive.at, samples=2, corrections=3, version="v1")
     assert taught.tasks.archives(TASK) == [archive]
     assert (fresh.kind, fresh.open, fresh.prompts) == (old.kind, old.open, old.prompts)
+    assert fresh.settings == old.settings == {"unsure_below": 0.4}
     assert (fresh.labels, fresh.variants) == (("ka", "kha", "ga"), {})
     assert fresh.id != old.id
     assert taught.samples.all(TASK) == taught.samples.all(TASK, demo=True) == []

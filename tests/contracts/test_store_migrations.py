@@ -93,6 +93,7 @@ def test_the_first_tables_are_brought_forward_with_all_that_is_in_them(
     authenticity, letters = store.tasks.all()
     assert (authenticity.labels, authenticity.variants) == (("ai", "real"), {"fake": "ai"})
     assert (letters.labels, letters.open) == (("ka",), True)
+    assert authenticity.settings == letters.settings == {}
     (sample,) = store.samples.all(TASK)
     assert (sample.id, sample.label) == (5, "ai")
     assert store.versions.state(TASK) == State(1, counter=3, epoch=0, corrections=2, current="v1")

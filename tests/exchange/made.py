@@ -82,6 +82,7 @@ def teach_everything(engine: Engine) -> None:
     for which, label in enumerate(("a", "ಕ್ಷ", "á")):
         tasks.add_label(TASK, label)
         add_sample(engine, drawn(which, 9), label)
+    tasks.settle(TASK, {"unsure_below": 0.2})
     tasks.link(TASK, "a", "á")  # a label with pictures of its own becomes a variant
     teach(engine, drawn(0), "a", note="quite sure\nreally")
     teach(engine, drawn(1), "ಕ್ಷ", ANN)
@@ -144,6 +145,7 @@ def snapshot(engine: Engine, task: str = TASK) -> dict[str, Any]:
         "labels": set(known.labels),
         "variants": dict(known.variants),
         "prompts": dict(known.prompts),
+        "settings": dict(known.settings),
         "samples": {
             (
                 s.sha256,

@@ -11,7 +11,15 @@ import pytest
 
 from config import PromiseFor, load_settings
 from domain import Task, TaskKind
-from models.promise import Answered, judged, limits_of, make_promise, percent, rates_of
+from models.promise import (
+    Answered,
+    judged,
+    judged_as_taught,
+    limits_of,
+    make_promise,
+    percent,
+    rates_of,
+)
 from models.summary import promise
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -179,6 +187,22 @@ def test_false_accusations_on_sources_left_out_are_said_with_the_accusation() ->
 
 def test_labels_without_a_limit_are_answered_by_the_likeliest() -> None:
     assert judged(SMILE, {}, {"no": 0.49, "yes": 0.51}) == ("yes", [])
+
+
+def test_of_two_labels_that_are_nearly_even_what_was_taught_says_neither() -> None:
+    even, reasons = judged_as_taught(SMILE, {"no": 0.46, "yes": 0.54})
+
+    assert even == "unsure"
+    assert any("nearly even" in reason for reason in reasons)
+    assert judged_as_taught(SMILE, {"no": 0.45, "yes": 0.55}) == ("yes", [])
+    assert judged_as_taught(SMILE, {"a": 0.35, "b": 0.33, "c": 0.32})[0] == "a"
+
+
+def test_what_was_taught_alone_promises_nothing_and_says_so() -> None:
+    prediction, (reason,) = judged_as_taught(AUTHENTICITY, {"ai": 0.9, "real": 0.1})
+
+    assert prediction == "ai"
+    assert "promised only by a version" in reason
 
 
 def test_cards_from_before_labels_had_limits_hold_for_ai_alone() -> None:

@@ -19,7 +19,7 @@ import pytest
 from config import PromiseFor
 from domain import Task, TaskKind
 from models.batch import fit, search
-from models.card import Predictions, cross_validated, held_out, make_card
+from models.card import Predictions, cross_validated, held_out, make_card, thresholds
 from models.report import plot_names, render
 from models.unseen import leave_sources_out
 from tests.models.made import clusters
@@ -37,16 +37,18 @@ def made(labels: tuple[str, ...], kind: TaskKind, *, hold_out: bool = True) -> M
     head = fit(found)
     tested, validated = held_out(head, examples.take(rows)), cross_validated(found)
     task = Task(1, "smile", kind, labels, False, datetime.now(UTC))
+    unseen = leave_sources_out(found, seconds=60.0, jobs=1)
     card = make_card(
         task,
         "builtin-photo:2",
         found,
         tested=tested,
         validated=validated,
-        unseen=leave_sources_out(found, seconds=60.0, jobs=1),
-        rates={"ai": 0.05, "real": 0.05} if kind is TaskKind.AUTHENTICITY else {},
-        promise_for=PromiseFor.UNSEEN,
+        unseen=unseen,
     )
+    if kind is TaskKind.AUTHENTICITY:
+        rates = {"ai": 0.05, "real": 0.05}
+        card["thresholds"] = thresholds(found, tested, unseen, rates, PromiseFor.UNSEEN)
     return card, tested, validated
 
 

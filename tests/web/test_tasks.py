@@ -79,6 +79,51 @@ def test_bad_task_is_refused_by_its_field(client: FlaskClient, asked: Any, field
     assert client.get("/tasks/x").status_code == 404
 
 
+def test_a_tasks_own_settings_are_given_shown_and_changed(client: FlaskClient) -> None:
+    own = {"max_false": {"ಅ": 0.02}, "unsure_below": 0.4}
+    made = client.post("/tasks", json={**LETTERS, "settings": own})
+    assert (made.status_code, made.get_json()["settings"]) == (201, own)
+    changed = client.post("/tasks/letters/settings", json={"unsure_below": None})
+    assert (changed.status_code, changed.get_json()["settings"]) == (
+        200,
+        {"max_false": {"ಅ": 0.02}},
+    )
+    assert client.get("/tasks/letters").get_json()["settings"] == {"max_false": {"ಅ": 0.02}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"unsure_below": 2}, "unsure_below"),
+        ({"unsure_below": "0.5"}, "unsure_below"),
+        ({"max_false": {"ಅ": 0.5}}, "max_false.ಅ"),
+        ({"max_false": {"ಕ": 0.1}}, "max_false.ಕ"),
+        ({"max_false": 0.1}, "max_false"),
+        ({"sure_above": 0.1}, "sure_above"),
+        ([], "body"),
+    ],
+)
+def test_bad_settings_of_a_task_are_refused_by_their_field(
+    client: FlaskClient, asked: Any, field: str
+) -> None:
+    client.post("/tasks", json=LETTERS)
+    response = client.post("/tasks/letters/settings", json=asked)
+    assert (response.status_code, error_of(response)["code"]) == (422, "unacceptable")
+    assert error_of(response)["detail"]["field"] == field
+    assert client.get("/tasks/letters").get_json()["settings"] == {}
+
+
+def test_a_task_stays_unsure_below_its_own_score_from_the_next_request_on(
+    taught: FlaskClient,
+) -> None:
+    ask = {"data": jpeg(1), "content_type": "image/jpeg"}
+    assert taught.post("/classify", **ask).get_json()["prediction"] == "real"
+    taught.post("/tasks/authenticity/settings", json={"unsure_below": 0.95})
+    verdict = taught.post("/classify", **ask).get_json()
+    assert verdict["prediction"] == "unsure"
+    assert any("Below 95%" in reason for reason in verdict["reasons"])
+
+
 def test_same_name_twice_is_a_conflict(client: FlaskClient) -> None:
     client.post("/tasks", json=LETTERS)
     response = client.post("/tasks", json=LETTERS)

@@ -18,6 +18,8 @@ CARD: dict[str, Any] = {
     "metrics": {"held_out": {"accuracy": 0.9, "roc_auc": float("nan")}},
     "thresholds": {"accuse": 0.8},
     "calibration": {"method": "sigmoid"},
+    "leave_one_source_out": {"balanced_accuracy": 0.6},
+    "promise": "ai is said from 80% on.",
 }
 
 
@@ -39,6 +41,10 @@ def test_model_info_shows_the_card(engine: Engine) -> None:
     assert document["version"] == "v1"
     assert document["classifier"] == "logistic_regression"
     assert document["trained_at"].startswith("2026-11-21")
+    assert document["unseen_sources"] == CARD["leave_one_source_out"]
+    assert (document["promise"], document["promise_broken"]) == (CARD["promise"], {})
+    keys = list(document)
+    assert keys.index("unseen_sources") < keys.index("metrics")
     for key in ("n_samples", "thresholds", "calibration"):
         assert document[key] == CARD[key]
     assert document["metrics"]["held_out"] == {"accuracy": 0.9, "roc_auc": None}

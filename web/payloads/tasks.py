@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BeforeValidator,
@@ -18,6 +18,8 @@ from domain import TEXTS_PARTED_BY, ModelVersion, Task, TaskKind
 from engine import Engine
 from web.payloads import Payload
 
+Share = Annotated[float, Field(strict=True, gt=0, lt=0.5)]
+
 LAST_CORRECTIONS = 100
 LAST_PICTURES = 500
 
@@ -31,6 +33,20 @@ def _one_line(given: object) -> object:
 LINE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Texts = dict[StrictStr, Annotated[StrictStr, BeforeValidator(_one_line), WithJsonSchema(LINE)]]
 """What describes each label: one text, several parted by `|`, or a list."""
+
+
+class TaskSettings(Payload):
+    """What a task settles for itself; what is left out stays, and null takes it away."""
+
+    max_false: dict[StrictStr, Share | None] | None = Field(
+        None,
+        description="By label, the share of pictures of other labels that may be given it, with "
+        "95 % confidence; of closed tasks alone, from the next training on.",
+        examples=[{"thumbs up": 0.02}],
+    )
+    unsure_below: Annotated[float, Field(strict=True, ge=0, le=1)] | None = Field(
+        None, description="The probability below which it stays unsure, at once."
+    )
 
 
 class NewTask(Payload):
@@ -50,6 +66,7 @@ class NewTask(Payload):
         "one, several parted by `|`, or a list.",
         examples=[{"yes": ["a smiling face", "a person who laughs"], "no": "a serious face"}],
     )
+    settings: TaskSettings | None = None
 
 
 class PromptsRequest(Payload):
@@ -72,6 +89,7 @@ class TaskBody(Payload):
     labels: list[str]
     open: bool
     prompts: dict[str, str]
+    settings: dict[str, Any] = Field(description="What it settles for itself.")
     variants: dict[str, str]
     created_at: datetime
     trained: bool
@@ -186,6 +204,7 @@ def task_body(engine: Engine, task: Task) -> TaskBody:
         labels=list(task.labels),
         open=task.open,
         prompts=dict(task.prompts),
+        settings=dict(task.settings),
         variants=dict(task.variants),
         created_at=task.created_at,
         trained=version is not None,

@@ -42,6 +42,18 @@ class ModelBody(Payload):
     trained_at: datetime | None
     labels: list[str]
     n_samples: dict[str, Any] = Field(description="By label and by source.")
+    unseen_sources: dict[str, Any] = Field(
+        description="To be read first: how it does on sources left out of training one by one, "
+        "which is what new pictures are like; or why that was not measured."
+    )
+    promise: str | None = Field(
+        description="How rarely labels are said wrongly, from how many pictures that is known, "
+        "and what it finds; null where nothing is to be promised."
+    )
+    promise_broken: dict[str, float | None] = Field(
+        description="By label whose promise corrections broke since, the probability that it is "
+        "said from instead; null: never."
+    )
     metrics: dict[str, Any] = Field(
         description="Held-out, cross-validated, per source, confusion matrix."
     )
@@ -144,6 +156,9 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         trained_at=version.created_at if version else None,
         labels=list(task.labels),
         n_samples=card.get("n_samples") or {},
+        unseen_sources=card.get("leave_one_source_out") or {},
+        promise=card.get("promise"),
+        promise_broken=dict(engine.learned.knowledge(task).held),
         metrics=card.get("metrics") or {},
         thresholds=card.get("thresholds") or {},
         calibration=card.get("calibration") or {},
