@@ -16,9 +16,11 @@ from models.card import Predictions
 from models.changes import CHANGED, change_rows, told
 from models.markup import table
 from models.metrics import reliability
+from models.slices import ALIKE, CONFIDENCE, SOURCE
 from models.summary import (
     HEADLINES,
     MEASURED,
+    SLICE_TITLES,
     SOURCE_TITLES,
     TRIED_TITLES,
     as_csv,
@@ -29,6 +31,7 @@ from models.summary import (
     promise,
     setting_text,
     shown,
+    slice_rows,
     source_rows,
     tried_rows,
 )
@@ -91,6 +94,7 @@ def _page(card: Mapping[str, Any], tested: Predictions, validated: Predictions) 
             *_plots(parts),
             *_curve(card),
             *_changes(card),
+            *_slices(card),
             *_legend(card["labels"]),
             *_tables(card),
             "</body></html>",
@@ -164,6 +168,19 @@ def _plots(parts: Mapping[str, Predictions]) -> Iterator[str]:
         )
 
 
+def _slices(card: Mapping[str, Any]) -> Iterator[str]:
+    """How it did on pictures of one size, format, manner and the like."""
+    rows = slice_rows(card)
+    if rows:
+        yield f"<h2>Slices</h2><p>{escape(card['slices']['on'])}.</p>"
+        yield _figure(
+            "Error by slice with its 95 % interval; filled: clearly worse than the others, or "
+            "than claimed",
+            lambda axes: _draw_slices(axes, card["slices"]["parts"]),
+        )
+        yield table(SLICE_TITLES, rows)
+
+
 def _roc_caption(parts: Mapping[str, Predictions]) -> str:
     labels = next(iter(parts.values())).classes
     if len(labels) == 2:
@@ -223,6 +240,24 @@ def _draw_curve(axes: Axes, points: Sequence[Mapping[str, Any]]) -> None:
     axes.set(xlabel="version", ylabel="balanced accuracy", ylim=(None, 1.01))
     axes.set_xticks(places[:: max(1, len(places) // 10)])
     axes.legend(loc="lower right")
+
+
+def _draw_slices(axes: Axes, parts: Mapping[str, Any]) -> None:
+    """Of the slices whose names are no one's own: a source may be called anything."""
+    drawn = [
+        (f"{dimension}: {name}" if dimension == CONFIDENCE else name, row)
+        for dimension, part in parts.items()
+        if dimension not in (ALIKE, SOURCE)
+        for name, row in part.items()
+    ][::-1]
+    for place, (_, row) in enumerate(drawn):
+        colour = "C3" if row["weak"] else "C0"
+        axes.plot([row["low"], row["high"]], [place, place], color=colour, linewidth=1)
+        face = colour if row["weak"] else "white"
+        axes.plot(row["error"], place, "o", color=colour, markerfacecolor=face, markersize=5)
+    names = [f"{name} ({row['n']})" for name, row in drawn]
+    axes.set_yticks(range(len(drawn)), names, fontsize=7)
+    axes.set(xlabel="share answered wrongly", xlim=(0, None))
 
 
 def plot_names(labels: Sequence[str]) -> list[str]:

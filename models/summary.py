@@ -22,6 +22,7 @@ MEASURED = {
     "leave_one_source_out": "sources left out",
 }
 TOP_TRIED = 12
+SLICE_FIGURES = ("n", "right", "error", "low", "high", "rest", "p", "weak")
 
 
 def headline_rows(card: Mapping[str, Any]) -> list[list[str]]:
@@ -120,10 +121,46 @@ def as_text(card: Mapping[str, Any]) -> str:
         if len(figures["per_source"]) > 1:
             lines.extend(["", f"{MEASURED[key]}, per source"])
             lines.extend(_columns([SOURCE_TITLES], source_rows(figures)))
+    if slice_rows(card):
+        lines.extend(["", f"slices ({card['slices']['on']})"])
+        lines.extend(_columns([SLICE_TITLES], slice_rows(card)))
     lines.extend(["", f"tried, best first ({card['search']['score']})"])
     lines.extend(_columns([TRIED_TITLES], tried_rows(card)[:TOP_TRIED]))
     lines.extend(f"skipped {item['name']}: {item['reason']}" for item in card["search"]["skipped"])
     return "\n".join(lines) + "\n"
+
+
+SLICE_TITLES = [
+    "slice",
+    "",
+    "pictures",
+    "right",
+    "error",
+    "95 % from",
+    "to",
+    "others, or claimed",
+    "sources left out",
+    "",
+]
+"""Where a whole source was left out, a slice's share of right answers is often another."""
+
+
+def slice_rows(card: Mapping[str, Any]) -> list[list[str]]:
+    """Slice by slice, as SLICE_TITLES says; empty for versions that have none."""
+    parts = (card.get("slices") or {}).get("parts") or {}
+    return [
+        [
+            dimension,
+            name,
+            str(row["n"]),
+            str(row["right"]),
+            *(shown(row[figure]) for figure in ("error", "low", "high", "rest")),
+            "{right} of {n} right".format(**row["unseen"]) if row["unseen"] else "–",
+            "weak" if row["weak"] else "",
+        ]
+        for dimension, part in parts.items()
+        for name, row in part.items()
+    ]
 
 
 SOURCE_TITLES = ["source", "pictures", "accuracy", "balanced accuracy", "ROC AUC"]
@@ -185,6 +222,10 @@ def as_csv(card: Mapping[str, Any]) -> str:
                 for name, value in row.items():
                     if not isinstance(value, Mapping):
                         writer.writerow([key, scope, part, name, _cell(value)])
+    for dimension, slices in ((card.get("slices") or {}).get("parts") or {}).items():
+        for part, row in slices.items():
+            for name in SLICE_FIGURES:
+                writer.writerow(["slices", dimension, part, name, _cell(row[name])])
     return text.getvalue()
 
 

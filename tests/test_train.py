@@ -20,6 +20,7 @@ from config import Settings, Shortcuts
 from domain import (
     EQUALISED,
     FILE_FACTS,
+    LOOKS,
     NewSample,
     NotEnoughData,
     NotFound,
@@ -118,6 +119,30 @@ def test_reports_and_card_lie_beside_the_model(engine: Engine) -> None:
     folder = engine.registry.folder(version)
     assert json.loads((folder / "card.json").read_text())["version"] == version.id
     assert (folder / "reports" / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_card_counts_slices_of_pictures_whose_looks_are_noted(engine: Engine) -> None:
+    store = engine.store
+    teach(store, 60)
+    looks = {"width": 90, "height": 90, "format": "PNG", "manner": "drawn", "camera": False}
+    names = [sample.sha256 for sample in store.samples.all(TASK)]
+    store.file_facts.put_many(
+        LOOKS,
+        {
+            name: looks if row % 2 else {**looks, "manner": "photo"}
+            for row, name in enumerate(names[:100])
+        },
+    )
+
+    slices = quickly(engine).version.card["slices"]
+
+    assert (slices["pictures"], slices["with_looks"]) == (120, 100)
+    assert {name: row["n"] for name, row in slices["parts"]["manner"].items()} == {
+        "drawn": 50, "photo": 50,
+    }  # fmt: skip
+    assert sum(row["n"] for row in slices["parts"]["source"].values()) == 120
+    assert all(row["unseen"]["n"] for row in slices["parts"]["source"].values())
+    assert set(slices["parts"]["alike"]) == {"tiny, PNG, drawn", "tiny, PNG, photo"}
 
 
 def test_two_sources_give_the_figure_for_unseen_ones(engine: Engine) -> None:

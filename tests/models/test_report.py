@@ -111,6 +111,27 @@ def test_every_form_of_the_report_is_made(two: Made) -> None:
     assert {r["name"] for r in rows if r["scope"] == "source"} == {"web", "stock"}
 
 
+def test_slices_are_shown_in_every_form_of_the_report(two: Made) -> None:
+    card, tested, validated = two
+    plain: dict[str, Any] = {
+        "n": 40, "right": 38, "error": 0.05, "low": 0.01, "high": 0.17, "rest": 0.39, "p": 1.0,
+        "weak": False, "unseen": None, "labels": {},
+    }  # fmt: skip
+    weak = {**plain, "n": 23, "right": 14, "error": 9 / 23, "low": 0.2, "high": 0.61,
+            "rest": 0.05, "p": 0.001, "weak": True, "unseen": {"n": 20, "right": 9}}  # fmt: skip
+    parts = {"manner": {"drawn": weak, "photo": plain}, "source": {"<b>$\\frac": plain}}
+
+    files = render({**card, "slices": {"on": "unseen", "parts": parts}}, tested, validated)
+
+    page = files["report.html"].decode()
+    assert page.count("<img ") == render(card, tested, validated)["report.html"].count(b"<img ") + 1
+    assert "&lt;b&gt;$" in page
+    assert "<td>9 of 20 right</td><td>weak</td>" in page
+    assert re.search(r"manner +drawn +23 +14 +0\.391 .* weak\n", files["report.txt"].decode())
+    rows = list(csv.reader(io.StringIO(files["report.csv"].decode())))
+    assert ["slices", "manner", "drawn", "right", "14"] in rows
+
+
 def test_the_page_carries_everything_in_itself_and_runs_nothing(hostile: Made) -> None:
     page = render(*hostile)["report.html"].decode()
 

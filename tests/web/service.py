@@ -115,6 +115,7 @@ def promoted(
     demo: bool = False,
     accuse: float | None = 0.5,
     version_id: str = "20261121T000000-abcdef",
+    slices: Mapping[str, Any] | None = None,
 ) -> ModelVersion:
     """A current version of the default task in the store; its file is nowhere."""
     version = ModelVersion(
@@ -125,7 +126,10 @@ def promoted(
         sha256="0" * 64,
         demo=demo,
         created_at=datetime(2026, 11, 21, tzinfo=UTC),
-        card={"thresholds": {"accuse": accuse, "budget": 0.01, "n_real": 200}},
+        card={
+            "thresholds": {"accuse": accuse, "budget": 0.01, "n_real": 200},
+            "slices": slices or {},
+        },
     )
     engine.store.versions.add(version)
     engine.store.versions.promote(version.task, version.id, "a test asks for it")
@@ -139,8 +143,9 @@ def answering(
     demo: bool = False,
     accuse: float | None = 0.5,
     version_id: str = "20261121T000000-abcdef",
+    slices: Mapping[str, Any] | None = None,
 ) -> Engine:
     """The engine with a head that gives `real` this probability."""
-    version = promoted(engine, demo=demo, accuse=accuse, version_id=version_id)
+    version = promoted(engine, demo=demo, accuse=accuse, version_id=version_id, slices=slices)
     head = FixedHead(("ai", "real"), (1 - real, real))
     return with_learned(engine, FixedLearned((version, head)))

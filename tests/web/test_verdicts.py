@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from config import Settings
 from engine import Engine
-from tests.pictures import encode, photo
+from tests.pictures import encode, letter, photo
 from tests.scraper.servers import answer, serving
 from tests.web.service import answering, client_of, error_of, file, jpeg, reopened
 from web.payloads.verdicts import VerdictBody
@@ -39,6 +39,22 @@ def test_verdict_has_the_names_of_the_contract(taught: FlaskClient) -> None:
     assert set(document["timing_ms"]) == {"decode", "evidence", "embed", "decide", "total"}
     assert document["timing_ms"]["decode"] > 0
     assert document["image"]["width"] == 96
+
+
+def test_weak_slice_is_said_and_shown_by_the_model(engine: Engine) -> None:
+    weak = {"n": 23, "right": 14, "low": 0.2, "rest": 0.1, "weak": True, "unseen": None}
+    slices = {"with_looks": 90, "parts": {"alike": {"small, PNG, drawn": weak}}}
+    client = client_of(answering(engine, slices=slices))
+    drawn, photograph = encode(letter(1, side=200), "PNG"), encode(photo(1, 200, 200), "PNG")
+
+    said = [
+        " ".join(client.post("/classify", data={"image": file(one)}).get_json()["reasons"])
+        for one in (drawn, photograph)
+    ]
+
+    assert "On pictures like this (small, PNG, drawn), it was right 14 of 23 times" in said[0]
+    assert "14 of 23" not in said[1]
+    assert client.get("/model_info").get_json()["slices"] == slices
 
 
 def test_all_four_forms_get_the_same_answer(settings: Settings) -> None:

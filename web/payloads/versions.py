@@ -59,6 +59,10 @@ class ModelBody(Payload):
     )
     thresholds: dict[str, Any]
     calibration: dict[str, Any]
+    slices: dict[str, Any] = Field(
+        description="By size, format, manner, camera, confidence and source: pictures, right "
+        "answers, error with its interval, and whether it is clearly worse there than elsewhere."
+    )
     card: dict[str, Any] = Field(description="Everything the version's card says.")
     decay: list[DecayBody] = Field(
         description="How it does on the latest corrections and on each month's held-out pictures."
@@ -162,6 +166,7 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         metrics=card.get("metrics") or {},
         thresholds=card.get("thresholds") or {},
         calibration=card.get("calibration") or {},
+        slices=card.get("slices") or {},
         card={key: part for key, part in card.items() if key != "support"},  # pictures by name
         decay=decay_bodies(engine, task.name),
         problem=engine.learned.problem(task.name),
