@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from decision import Decision, Sight
-from domain import Nearest, VerdictSource
+from domain import Nearest
+from heatmap import BY_HEAD
 from models.labelled import SHOWN, Labelled
 
 
@@ -53,12 +54,12 @@ def explain(
     familiarity = (
         labelled.familiarity(sight.vector, sight.sha256) if sight.vector is not None else None
     )
-    by_model = decision.source is VerdictSource.MODEL
+    by_head = decision.source in BY_HEAD
     return Explanation(
         nearest,
         {
             "why": f"{_why(found, labelled)} {_where(decision, heatmap)}",
-            "heatmap": heatmap if by_model else None,
+            "heatmap": heatmap if by_head else None,
             "examples": {"known": len(labelled), "left_out": labelled.left_out},
             "familiarity": asdict(familiarity) if familiarity is not None else None,
         },
@@ -79,8 +80,8 @@ def _why(found: Sequence[Nearest], labelled: Labelled) -> str:
 
 def _where(decision: Decision, heatmap: str | None) -> str:
     """What there is to say of a heat map."""
-    if decision.source is not VerdictSource.MODEL:
-        return "A heat map would not explain it: no taught model gave this answer."
+    if decision.source not in BY_HEAD:
+        return "A heat map would not explain it: no model gave this answer."
     if heatmap is None:
         return "Its file is not kept, so no heat map of it can be asked for."
     return "A heat map is drawn when asked for, if one is better than chance: a hint, no proof."

@@ -41,6 +41,9 @@ WAIT_SECONDS = 10.0
 """A map takes the processor for seconds: one is made at a time, and who comes meanwhile waits."""
 RETRY_SECONDS = 5
 
+BY_HEAD = (VerdictSource.MODEL, VerdictSource.TEXT)
+"""What a map explains: answers by what a picture shows."""
+
 _making = threading.Lock()
 
 
@@ -95,7 +98,7 @@ def heat_map(engine: Engine, verdict: Verdict, data: bytes | None = None) -> Hea
     engine
         The open engine.
     verdict
-        One that was given by a model or by what was taught.
+        One that was given by a model, by what was taught, or by the labels' words.
     data
         The picture's file; the one that is kept when left out.
 
@@ -110,7 +113,7 @@ def heat_map(engine: Engine, verdict: Verdict, data: bytes | None = None) -> Hea
         Other maps are being made.
     """
     task = engine.store.tasks.get(verdict.task)
-    if verdict.source is not VerdictSource.MODEL:
+    if verdict.source not in BY_HEAD:
         raise Conflict(_no_model(verdict), source=verdict.source.value)
     known = engine.learned.knowledge(task)
     head = _head_of(engine, task, known, verdict)
@@ -134,7 +137,7 @@ def _no_model(verdict: Verdict) -> str:
         return "This answer rests on what people said of the picture, not on where one looks in it."
     if verdict.source is VerdictSource.EVIDENCE:
         return "This answer rests on what the file says of its origin, not on what it shows."
-    return "No taught model gave this answer, so there is nothing to draw."
+    return "No model gave this answer, so there is nothing to draw."
 
 
 def _head_of(engine: Engine, task: Task, known: Knowledge, verdict: Verdict) -> Head:

@@ -173,7 +173,8 @@ class Neighbours:
     ) -> Familiarity | None:
         """How near a picture is to what an open task knows; None where it is no question.
 
-        A closed task's pictures have one of its labels, whatever they look like.
+        A closed task's pictures have one of its labels, whatever they look like; and where words
+        still answer too, a label may be known without any picture to be near to.
 
         Parameters
         ----------
@@ -184,7 +185,7 @@ class Neighbours:
         sha256
             The picture.
         """
-        if not task.open or vector is None or known.head is None:
+        if not task.open or vector is None or known.head is None or known.words:
             return None
         return self.of(task, known).familiarity(vector, sha256)
 

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "heatmap",
         "scraper",
     },
-    "explanation": {"domain", "models", "decision"},
+    "explanation": {"domain", "models", "decision", "heatmap"},
     "heatmap": {"domain", "config", "engine", "embeddings", "models"},
     "history": {"domain", "storage", "models"},
     "train": {"domain", "config", "terminal", "wire", "engine", "models", "history"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -239,3 +240,4 @@ def test_only_open_tasks_ask_how_familiar_a_picture_is(engine: Engine) -> None:
 
         assert (familiarity is not None) is asked.open
         assert held.familiarity(asked, known, None, "0" * 64) is None
+        assert held.familiarity(asked, replace(known, words=0.2), far, "0" * 64) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,15 @@ from domain import UNSURE
 from engine import Engine, open_engine
 from tests.pictures import encode, letter
 from tests.web.service import client_of, file
-from web.payloads.verdicts import VerdictBody
+from web.payloads.verdicts import (
+    ExamplesBody,
+    ExplainedBody,
+    FamiliarityBody,
+    NearestSample,
+    VerdictBody,
+)
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 TASK = "/tasks/letters"
 LABELS = {1: "one", 2: "two", 3: "three", 4: "four"}
 HANDS = 6
@@ -129,6 +137,14 @@ def test_a_task_nobody_taught_has_nothing_to_compare_with(client: FlaskClient) -
     assert (verdict["source"], verdict["nearest"]) == ("none", [])
     assert verdict["explained"]["familiarity"] is None
     assert verdict["explained"]["heatmap"] is None
+
+
+def test_the_page_names_every_field() -> None:
+    page = (ROOT / "docs" / "explanations.md").read_text(encoding="utf-8")
+    for body in (ExplainedBody, FamiliarityBody, ExamplesBody, NearestSample):
+        for name in body.model_fields:
+            assert name in page, name
+    assert "none_of_these" in page
 
 
 def test_a_batch_is_explained_one_by_one(client: FlaskClient) -> None:
