@@ -91,6 +91,16 @@ def through_json(value: Any) -> Any:
     return json.loads(json.dumps(_finite(value)))
 
 
+class JsonValue(Json):
+    """Any JSON value, where null is one too: a setting that was made empty again."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write it; None is JSON's null and not the database's."""
+        return "null" if value is None else super().process_bind_param(value, dialect)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None

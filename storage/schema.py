@@ -17,7 +17,7 @@ from sqlalchemy import (
     text,
 )
 
-from storage.columns import FreeText, Json, Unsigned64, Utc, mark, metadata, task_column
+from storage.columns import FreeText, Json, JsonValue, Unsigned64, Utc, mark, metadata, task_column
 from storage.work import (
     changes,
     clocks,
@@ -264,6 +264,6 @@ overrides = Table(
     "overrides",
     metadata,
     Column("key", FreeText, primary_key=True),
-    Column("value", Json, nullable=False),
+    Column("value", JsonValue, nullable=False),
     Column("updated_at", Utc, nullable=False),
 )

@@ -86,7 +86,7 @@ def test_settings_of_a_label_outlive_its_becoming_a_variant(any_store: Store) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "field"),
+    ("own", "field"),
     [
         ({"max_false": {"maybe": 0.1}}, "max_false.maybe"),
         ({"max_false": {"yes": 0}}, "max_false.yes"),
@@ -100,11 +100,11 @@ def test_settings_of_a_label_outlive_its_becoming_a_variant(any_store: Store) ->
     ],
 )
 def test_settings_that_are_none_are_refused_by_their_field(
-    any_store: Store, settings: dict[str, Any], field: str
+    any_store: Store, own: dict[str, Any], field: str
 ) -> None:
     any_store.tasks.create("smile", TaskKind.PHOTO, ("no", "yes"), open=False)
     with pytest.raises(Unacceptable) as refused:
-        any_store.tasks.settle("smile", settings)
+        any_store.tasks.settle("smile", own)
     assert refused.value.detail["field"] == field
     assert any_store.tasks.get("smile").settings == {}
 
@@ -554,10 +554,12 @@ def test_overrides_merge_and_outlive_the_process(
     assert any_store.overrides.read() == {}
     any_store.overrides.write({"log_level": "DEBUG", "max_false_accusation": 0.02})
     any_store.overrides.write({"log_level": "ERROR", "min_images_per_class": 12})
+    any_store.overrides.write({"max_false_clearance": None})  # made empty again
     any_store.overrides.write({})
     assert open_another().overrides.read() == {
         "log_level": "ERROR",
         "max_false_accusation": 0.02,
+        "max_false_clearance": None,
         "min_images_per_class": 12,
     }
 

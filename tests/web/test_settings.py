@@ -75,6 +75,13 @@ def test_bad_change_is_refused_whole_by_its_field(
     assert client.get("/config").get_json() == before
 
 
+def test_a_share_of_its_own_for_clearing_is_given_and_taken_away(client: FlaskClient) -> None:
+    for share in (0.05, None):
+        response = client.post("/config", json={"max_false_clearance": share})
+        assert (response.status_code, response.get_json()["max_false_clearance"]) == (200, share)
+        assert client.get("/config").get_json()["max_false_clearance"] == share
+
+
 def test_numbers_beyond_numbers_are_refused(client: FlaskClient) -> None:
     for number in ("1e999", "-1e999", "9" * 4000):
         body = f'{{"max_false_accusation": {number}}}'
