@@ -48,6 +48,7 @@ class Encoder(StrEnum):
     AUTO = "auto"
     CLIP = "clip"
     BUILTIN = "builtin"
+    ENSEMBLE = "clip+builtin"
 
 
 class ClassifierType(StrEnum):
@@ -267,7 +268,9 @@ class Settings(BaseSettings):
     )
 
     encoder: Encoder = Field(
-        Encoder.AUTO, description="Embedder; auto: CLIP if its weights are at hand, else builtin."
+        Encoder.AUTO,
+        description="Embedder: clip, builtin, clip+builtin (both for authenticity, "
+        "CLIP for the rest); auto: CLIP if its weights are at hand, else builtin.",
     )
     clip_model_name: str = Field(
         "ViT-B-32",

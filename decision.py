@@ -24,6 +24,7 @@ from domain import (
     TaskKind,
     VerdictSource,
 )
+from models.ensemble import parts_of
 from models.knowledge import Knowledge
 from models.labelled import Familiarity
 from models.memory import Match
@@ -163,13 +164,21 @@ def decide_each(
 ) -> list[Decision]:
     """Decide for many pictures, their vectors scored as one batch."""
     scores: dict[int, NDArray[np.float64]] = {}
+    parts: dict[int, Mapping[str, Mapping[str, float]]] = {}
     having = [(i, sight.vector) for i, sight in enumerate(sights) if sight.vector is not None]
     if known.head is not None and having:
-        rows = known.head.predict_proba(np.stack([vector for _, vector in having]))
+        vectors = np.stack([vector for _, vector in having])
+        rows = known.head.predict_proba(vectors)
         scores = {i: row for (i, _), row in zip(having, rows, strict=True)}
-    return [
+        told = parts_of(known.head, vectors)
+        parts = {i: said for (i, _), said in zip(having, told, strict=True) if said}
+    decided = [
         decide(task, known, sight, scores.get(i), None if matches is None else matches[i], policy)
         for i, sight in enumerate(sights)
+    ]
+    return [
+        replace(one, statistics=replace(one.statistics, parts=parts[i])) if i in parts else one
+        for i, one in enumerate(decided)
     ]
 
 

@@ -179,6 +179,16 @@ class PictureFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorPart:
+    """Which numbers of a vector, from `start` up to `stop`, are those of which embedder."""
+
+    name: str
+    embedder: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
 class NewSample:
     """A labelled picture about to be stored."""
 

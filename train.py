@@ -221,7 +221,9 @@ def _recipe(
     settings = settings or live_settings(engine)
     task = engine.store.tasks.get(task_name)
     family = classifier or settings.classifier_type.value
-    return Recipe(task, engine.embedders[task.kind].id, family, demo, settings)
+    embedder = engine.embedders[task.kind]
+    parts = getattr(embedder, "parts", ())
+    return Recipe(task, embedder.id, family, demo, settings, parts)
 
 
 def _shortcuts(

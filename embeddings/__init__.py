@@ -16,6 +16,7 @@ from domain import TaskKind, Unavailable
 from embeddings.builtin import Builtin
 from embeddings.clip import Clip
 from embeddings.drawn import DrawnClip
+from embeddings.ensemble import Ensemble
 from embeddings.images import Picture
 from embeddings.weights import RANDOM, find_weights
 
@@ -85,21 +86,23 @@ def load_embedders(settings: Settings) -> Mapping[TaskKind, Embedder]:
     Raises
     ------
     Unavailable
-        ENCODER=clip, and CLIP cannot be had here.
+        ENCODER=clip or clip+builtin, and CLIP cannot be had here.
     Unacceptable
         CLIP_MODEL_NAME or CLIP_PRETRAINED names nothing there is.
     """
     if settings.encoder is Encoder.BUILTIN:
         return _builtin("ENCODER=builtin asks for it.")
-    wait = math.inf if settings.encoder is Encoder.CLIP else settings.clip_fetch_seconds
+    needed = settings.encoder in (Encoder.CLIP, Encoder.ENSEMBLE)
+    wait = math.inf if needed else settings.clip_fetch_seconds
     try:
         weights = find_weights(
             settings.clip_model_name, settings.clip_pretrained, fetch_seconds=wait
         )
     except Unavailable as error:
         mend = error.detail["mend"]
-        if settings.encoder is Encoder.CLIP:
-            message = f"ENCODER=clip: {error.message}. To mend it: {mend}; or set ENCODER=auto."
+        if needed:
+            asked = f"ENCODER={settings.encoder.value}"
+            message = f"{asked}: {error.message}. To mend it: {mend}; or set ENCODER=auto."
             raise Unavailable(message) from error
         reason = f"{error.message}: the built-in embedder answers. To use CLIP: {mend}."
         log.warning(reason)
@@ -111,7 +114,12 @@ def load_embedders(settings: Settings) -> Mapping[TaskKind, Embedder]:
         reason=_why_clip(settings),
     )
     log.info("%s answers. %s", clip.id, clip.reason)
-    return {kind: DrawnClip(clip) if kind is TaskKind.DRAWING else clip for kind in TaskKind}
+    embedders: dict[TaskKind, Embedder] = {kind: clip for kind in TaskKind}
+    embedders[TaskKind.DRAWING] = DrawnClip(clip)
+    if settings.encoder is Encoder.ENSEMBLE:
+        both = Builtin(TaskKind.AUTHENTICITY, clip.reason)
+        embedders[TaskKind.AUTHENTICITY] = Ensemble(clip, both, clip.reason)
+    return embedders
 
 
 def _builtin(reason: str) -> Mapping[TaskKind, Embedder]:
@@ -124,6 +132,6 @@ def _builtin(reason: str) -> Mapping[TaskKind, Embedder]:
 def _why_clip(settings: Settings) -> str:
     if settings.clip_pretrained == RANDOM:
         return "CLIP_PRETRAINED=random asks for untrained weights: good for measuring speed only."
-    if settings.encoder is Encoder.CLIP:
-        return "ENCODER=clip asks for it."
+    if settings.encoder is not Encoder.AUTO:
+        return f"ENCODER={settings.encoder.value} asks for it."
     return "ENCODER=auto found its weights at hand."

@@ -84,7 +84,22 @@ def said(
 
 
 def _sigmoid(known: Scores, codes: Rows, scores: Scores) -> NDArray[np.float64]:
-    """(n,) chances of the second label by Platt's sigmoid, found by Newton's method.
+    """(n,) chances of the second label by Platt's sigmoid."""
+    from scipy.special import expit
+
+    slope, intercept = sigmoid_line(known, codes)
+    return np.asarray(expit(scores[:, 0] * slope + intercept))
+
+
+def sigmoid_line(known: Scores, codes: Rows) -> tuple[float, float]:
+    """Slope and intercept of the second label's log-odds by Platt, found by Newton's method.
+
+    Parameters
+    ----------
+    known
+        (n, 1) raw scores.
+    codes
+        (n,) 0 or 1; labels weigh alike.
 
     References
     ----------
@@ -113,7 +128,7 @@ def _sigmoid(known: Scores, codes: Rows, scores: Scores) -> NDArray[np.float64]:
         line, loss = line - step, after
         if np.abs(step).max() < CLOSE:
             break
-    return np.asarray(expit((scores[:, 0] - middle) / spread * line[0] + line[1]))
+    return float(line[0] / spread), float(line[1] - middle / spread * line[0])
 
 
 def _cross_entropy(

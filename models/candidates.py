@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from models import ready
 from models.closed_form import Scores, Vectors, ridge_across, ridge_path
 from models.dealt import Dealt
-from models.examples import Rows
+from models.examples import Examples, Rows
+from models.folds import Fold
 from models.logistic_path import LogisticPath
 
 Setting = Mapping[str, Any]
@@ -111,6 +112,13 @@ class Candidate(ABC):
             (n, 1) or (n, k), each row scored by a fit on the folds it is not in.
         """
         raise NotImplementedError
+
+    def left_out(self, setting: Setting, examples: Examples, fold: Fold) -> Scores:
+        """(m, 1) or (m, k) raw scores of a fold's other rows by a fit that never saw them."""
+        train, test = fold
+        pipeline = self.pipeline(setting, len(train))
+        pipeline.fit(examples.vectors[train], examples.labels[train])
+        return raw_scores(pipeline, examples.vectors[test])
 
     def fitted(self, setting: Setting, dealt: Dealt, classes: Sequence[str]) -> Any:
         """The scikit-learn pipeline fitted on all rows, whose labels are these by their codes."""

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from domain import ModelVersion
 from models.answers import Answers, gather
-from models.batch import BatchHead, Progress, fit, search
+from models.batch import BatchHead, Progress, Search, fit, search
 from models.card import Predictions, cross_validated, held_out, make_card, thresholds
 from models.changes import changed_pictures
+from models.ensemble import search_parts
 from models.history import curve_point, learning_curve
 from models.lesson import Lesson
 from models.recipe import Recipe
@@ -75,9 +76,7 @@ def make(
     """
     budget = recipe.settings.training_time_budget
     spent_by = started + budget - REPORT_SECONDS
-    found = search(
-        lesson.train, classifier=recipe.family, budget=budget - REPORT_SECONDS, progress=progress
-    )
+    found, ensemble = _searched(recipe, lesson, budget - REPORT_SECONDS, progress)
     head = fit(found)
     left = spent_by - time.monotonic()
     tested, validated = held_out(head, lesson.test), cross_validated(found)
@@ -99,9 +98,22 @@ def make(
     card["search"]["budget"] = budget
     card["fingerprint"] = recipe.fingerprint(lesson.digest)
     card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
+    card["ensemble"] = ensemble
     pictures = (lesson.train_pictures, lesson.test_pictures)
     answers = gather(validated, tested, pictures, (unseen.rows, unseen.said))
     return Made(recipe, lesson, head, card, tested, validated, answers)
+
+
+def _searched(
+    recipe: Recipe, lesson: Lesson, budget: float, progress: Progress | None
+) -> tuple[Search, dict[str, Any] | None]:
+    """What a search found, and of an embedder of several parts what each of them is worth."""
+    train, family = lesson.train, recipe.family
+    if recipe.parts and len(train.classes) == 2:
+        return search_parts(
+            train, recipe.parts, classifier=family, budget=budget, progress=progress
+        )
+    return search(train, classifier=family, budget=budget, progress=progress), None
 
 
 def save(store: Store, registry: Registry, made: Made, started_at: datetime) -> ModelVersion:

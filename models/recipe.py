@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config import Settings, Shortcuts
-from domain import Task
+from domain import Task, VectorPart
 from models.lesson import Lesson, read_digest, read_lesson
 from models.promise import rates_of
 from storage import Store
@@ -23,7 +23,7 @@ class Recipe:
     """How a version of a task is made.
 
     `family` of classifiers, or `auto` for all. `demo`: of the demonstration's pictures, which
-    never mix with the user's.
+    never mix with the user's. `parts`: those of an embedder of several.
     """
 
     task: Task
@@ -31,6 +31,7 @@ class Recipe:
     family: str
     demo: bool
     settings: Settings
+    parts: tuple[VectorPart, ...] = ()
 
     @property
     def needed(self) -> int:

@@ -23,6 +23,7 @@ from domain import ModelVersion, Unavailable
 from models import Head
 from models.answers import Answers, from_bytes, to_bytes
 from models.batch import BatchHead
+from models.ensemble import head_of
 
 MODEL, CARD, EXPORT, REPORTS = "model.skops", "card.json", "classifier.pkl", "reports"
 ANSWERS = "answers.npz"
@@ -152,7 +153,7 @@ class Registry:
             raise _refused(version, "its file cannot be understood") from error
         except zipfile.BadZipFile as error:
             raise _refused(version, "its file is no skops archive") from error
-        return BatchHead(estimator)
+        return head_of(estimator, version.card)
 
     def answers(self, version: ModelVersion) -> Answers | None:
         """What a version said of the pictures it was made from; None where that was not kept."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from models.batch import Search, cores, solving
 from models.calibration import Chances, calibrate
-from models.candidates import raw_scores
 from models.closed_form import Scores
 from models.examples import Rows, Strings
-from models.folds import Fold, source_folds
+from models.folds import source_folds
 from models.metrics import measure
 
 
@@ -67,9 +67,10 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
             f"{len(folds)} sources would take about {expected:.0f} s, "
             f"{max(seconds, 0):.0f} s of the budget are left"
         )
+    examples, winner = found.examples, found.winner
     with solving(), ThreadPoolExecutor(jobs) as pool:
-        scores = list(pool.map(lambda fold: _score(found, fold), folds.values()))
-    examples = found.examples
+        score = partial(winner.candidate.left_out, winner.setting, examples)
+        scores = list(pool.map(score, folds.values()))
     chances = [
         _calibrated(found, train, part)
         for (train, _), part in zip(folds.values(), scores, strict=True)
@@ -78,14 +79,6 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
     pooled = np.concatenate(chances)
     figures = measure(examples.labels[rows], pooled, examples.classes, examples.sources[rows])
     return Unseen(figures, rows, np.asarray(examples.classes)[pooled.argmax(axis=1)], pooled)
-
-
-def _score(found: Search, fold: Fold) -> Scores:
-    train, test = fold
-    examples, winner = found.examples, found.winner
-    pipeline = winner.candidate.pipeline(winner.setting, len(train))
-    pipeline.fit(examples.vectors[train], examples.labels[train])
-    return raw_scores(pipeline, examples.vectors[test])
 
 
 def _calibrated(found: Search, train: Rows, scores: Scores) -> Chances:

@@ -14,6 +14,7 @@ from embeddings import Embedder
 from embeddings.builtin import Builtin
 from embeddings.clip import Clip
 from embeddings.drawn import DrawnClip
+from embeddings.ensemble import Ensemble
 from embeddings.images import Picture, decode, encode_png
 from embeddings.weights import find_weights
 from tests import tiny_clip
@@ -27,6 +28,7 @@ MAKERS = (
     "clip-checkpoint",
     "clip-safetensors",
     "clip-drawn",
+    "clip+builtin",
 )
 
 
@@ -52,6 +54,11 @@ def make(
     if name == "clip-drawn":
         files = clip_files["clip-random"]
         return lambda: DrawnClip(Clip(find_weights(*files), batch_size=4))
+    if name == "clip+builtin":
+        files = clip_files["clip-random"]
+        return lambda: Ensemble(
+            Clip(find_weights(*files), batch_size=4), Builtin(TaskKind.AUTHENTICITY), "a test"
+        )
     if name in clip_files:
         return lambda: Clip(find_weights(*clip_files[name]), batch_size=4)
     return lambda: Builtin(TaskKind(name.removeprefix("builtin-")))

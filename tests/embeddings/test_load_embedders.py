@@ -293,3 +293,19 @@ def test_the_tables_read_without_torch_are_open_clips_own() -> None:
     theirs = {f"{m}:{t}": library.get_pretrained_cfg(m, t) for m, t in library.list_pretrained()}
     assert len(theirs) > 100
     assert json.loads(done.stdout) == json.loads(json.dumps(theirs))
+
+
+def test_both_embedders_serve_authenticity_together(checkpoint: Path) -> None:
+    name = str(checkpoint.with_name("tiny.json"))
+    embedders = load_embedders(
+        chosen(encoder="clip+builtin", clip_model_name=name, clip_pretrained=str(checkpoint))
+    )
+    both, photo = embedders[TaskKind.AUTHENTICITY], embedders[TaskKind.PHOTO]
+    assert both.id.startswith(f"{photo.id}+builtin-authenticity:")
+    assert both.dim > photo.dim
+    assert "drawn" in embedders[TaskKind.DRAWING].id
+
+
+def test_both_embedders_need_clip(checkpoint: Path) -> None:
+    with pytest.raises(Unavailable, match=r"ENCODER=clip\+builtin"):
+        load_embedders(chosen(encoder="clip+builtin"))
