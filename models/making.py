@@ -98,7 +98,8 @@ def make(
     card["search"]["budget"] = budget
     card["fingerprint"] = recipe.fingerprint(lesson.digest)
     card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
-    card["ensemble"] = ensemble
+    if ensemble is not None:
+        card["ensemble"] = ensemble
     pictures = (lesson.train_pictures, lesson.test_pictures)
     answers = gather(validated, tested, pictures, (unseen.rows, unseen.said))
     return Made(recipe, lesson, head, card, tested, validated, answers)

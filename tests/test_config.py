@@ -35,7 +35,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     [
         ("API_PORT", "70000", "65535"),
         ("API_PORT", "five", "integer"),
-        ("ENCODER", "resnet", "'auto', 'clip' or 'builtin'"),
+        ("ENCODER", "resnet", "'auto', 'clip', 'builtin' or 'clip+builtin'"),
         ("CLASSIFIER_TYPE", "tree", "random_forest"),
         ("TRAINING_FREQUENCY", "hourly", "'daily' or 'weekly'"),
         ("TRAINING_TIME", "24:00", "HH:MM"),

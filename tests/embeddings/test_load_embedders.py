@@ -303,6 +303,7 @@ def test_both_embedders_serve_authenticity_together(checkpoint: Path) -> None:
     both, photo = embedders[TaskKind.AUTHENTICITY], embedders[TaskKind.PHOTO]
     assert both.id.startswith(f"{photo.id}+builtin-authenticity:")
     assert both.dim > photo.dim
+    assert both.reason == "ENCODER=clip+builtin asks for it."
     assert "drawn" in embedders[TaskKind.DRAWING].id
 
 

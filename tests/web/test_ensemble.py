@@ -69,7 +69,6 @@ def test_health_names_both_embedders_for_authenticity_alone(engine: Engine) -> N
     photo = body["embedders"]["photo"]["id"]
     assert photo.startswith("clip:tiny")
     assert body["embedder"]["id"].startswith(f"{photo}+builtin-authenticity:")
-    assert body["embedder"]["reason"].startswith("ENCODER=clip+builtin")
     assert body["embedders"]["drawing"]["id"].startswith(f"{photo}+drawn")
 
 
