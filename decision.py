@@ -391,14 +391,12 @@ def _by_words(
     else:
         reasons = [f"The words of its labels alone give {best} {confidence:.0%}."]
     reasons.append(UNCALIBRATED)
-    prediction = best
-    if task.kind is TaskKind.AUTHENTICITY:
+    prediction, held_back = judged_as_taught(task, probabilities)
+    if task.kind is TaskKind.AUTHENTICITY and known.words >= HALF:
         prediction = UNSURE
-        reasons.append(
-            "Nobody measured how often words accuse real pictures, so it stays unsure. "
-            f"{_how_to_teach(task)}"
-        )
-    elif known.words == 1:
+        held_back = ["Nobody measured how often words accuse real pictures, so it stays unsure."]
+    reasons.extend(held_back)
+    if known.words == 1:
         reasons.append(_how_to_teach(task))
     if known.problem:
         reasons.append(known.problem)

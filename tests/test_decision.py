@@ -217,3 +217,38 @@ def test_a_weak_slice_is_said_beside_the_heads_answer() -> None:
     assert said not in reasons({**looks, "manner": "photo"})
     spoken = replace(known, opinions={SHA: opinion_of((vote("real"),), {})})
     assert said not in reasons(looks, spoken), "people spoke of this very picture"
+
+
+# --- words ---
+
+
+def by_words(p_ai: float, share: float, *, kind: TaskKind = TaskKind.AUTHENTICITY) -> Decision:
+    task = replace(TASK, kind=kind)
+    head = FixedHead(("ai", "real"), (p_ai, 1 - p_ai))
+    taught = {} if share == 1 else {"ai": 20, "real": 20}
+    known = Knowledge(head=head, words=share, taught=taught)
+    return decide_each(task, known, [Sight(SHA, 0, np.zeros(4, np.float32), None)])[0]
+
+
+def test_words_alone_accuse_nobody_and_clear_nobody() -> None:
+    for p_ai in (0.01, 0.99):
+        decision = by_words(p_ai, 1.0)
+        assert (decision.prediction, decision.source) == ("unsure", VerdictSource.TEXT)
+        assert decision.probabilities["ai"] == pytest.approx(p_ai)
+
+
+def test_words_of_other_tasks_predict_unless_labels_are_nearly_even() -> None:
+    assert by_words(0.9, 1.0, kind=TaskKind.PHOTO).prediction == "ai"
+    assert by_words(0.501, 1.0, kind=TaskKind.PHOTO).prediction == "unsure"
+
+
+@pytest.mark.parametrize(("share", "source"), [(0.6, "text"), (0.4, "model")])
+def test_an_answer_is_whose_share_is_larger(share: float, source: str) -> None:
+    decision = by_words(0.9, share, kind=TaskKind.PHOTO)
+    assert decision.source == source
+    assert not decision.statistics.calibrated
+    assert f"by {share:.0%} of the whole" in decision.reasons[0]
+
+
+def test_what_was_taught_with_few_words_answers_as_what_was_taught() -> None:
+    assert by_words(0.1, 0.2).prediction == "real"

@@ -207,13 +207,14 @@ def test_threads_share_one(make: Callable[[], Embedder], pictures: list[Picture]
 
 def test_it_says_what_it_is(embedder: Embedder) -> None:
     assert embedder.id.startswith(("builtin-", "clip:"))
-    assert embedder.runtime in {"numpy", "torch"}
+    assert set(embedder.runtime.split("+")) <= {"numpy", "torch"}
     assert embedder.device
 
 
 def test_ids_tell_all_embedders_apart(clip_files: dict[str, tuple[str, str]]) -> None:
     ids = [Builtin(kind).id for kind in TaskKind]
     ids += [find_weights(*files).id for files in clip_files.values()]
-    ids += [DrawnClip(Clip(find_weights(*clip_files["clip-random"]))).id]
+    clip = Clip(find_weights(*clip_files["clip-random"]))
+    ids += [DrawnClip(clip).id, Ensemble(clip, Builtin(TaskKind.AUTHENTICITY), "a test").id]
 
     assert len(set(ids)) == len(MAKERS)
