@@ -175,11 +175,8 @@ def classify(
     ]
     embedded = time.perf_counter()
     known = engine.learned.knowledge(task)
-    familiarity = engine.neighbours.familiarity
-    seen = [
-        replace(sight, familiarity=familiarity(task, known, sight.vector, sight.sha256))
-        for sight in seen
-    ]
+    near = engine.neighbours.familiarities(task, known, [(s.sha256, s.vector) for s in seen])
+    seen = [replace(sight, familiarity=one) for sight, one in zip(seen, near, strict=True)]
     decisions = decide_each(task, known, seen, policy=Policy.of(engine.settings))
     decided = time.perf_counter()
     each = 1000 / max(len(pictures), 1)

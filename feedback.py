@@ -340,7 +340,7 @@ def _check_undoable(engine: Engine, row: Correction) -> None:
 
 
 def _answer(engine: Engine, task: Task, known: Knowledge, sight: Sight) -> Answer:
-    near = engine.neighbours.familiarity(task, known, sight.vector, sight.sha256)
+    (near,) = engine.neighbours.familiarities(task, known, [(sight.sha256, sight.vector)])
     asked = [replace(sight, familiarity=near)]
     (decision,) = decide_each(task, known, asked, policy=Policy.of(engine.settings))
     return Answer(decision.prediction, decision.confidence, decision.source)

@@ -122,7 +122,7 @@ def heat_map(engine: Engine, verdict: Verdict, data: bytes | None = None) -> Hea
     picture = decode(data, Limits.of(engine.settings))
     with _alone():
         asked = _asked(engine, task, head, verdict, picture)
-        return _drawn(asked, verdict)
+        return _drawn(asked, verdict, known.standing.seq)
 
 
 def _kept_file(engine: Engine, verdict: Verdict) -> bytes:
@@ -182,7 +182,7 @@ def tested_score(asked: Asked, coverable: Coverable, grid: Grid) -> Score:
     return partial(_scores, asked, coverable, grid, testing=True)
 
 
-def _drawn(asked: Asked, verdict: Verdict) -> HeatMap:
+def _drawn(asked: Asked, verdict: Verdict, corrections: int) -> HeatMap:
     found = look_for(asked)
     if not found.trial.holds:
         raise Conflict(
@@ -191,7 +191,7 @@ def _drawn(asked: Asked, verdict: Verdict) -> HeatMap:
             chance=round(found.trial.chance, 3),
             drop=round(found.trial.drop, 3),
         )
-    texts = _texts(asked, verdict, found)
+    texts = _texts(asked, verdict, found, corrections)
     png = draw_heat(found.pixels, found.heat, found.grid, asked.label, texts)
     return HeatMap(png, asked.label, found.how, found.trial)
 
@@ -259,7 +259,7 @@ def _columns(asked: Asked) -> Sequence[int]:
     return [i for i, name in enumerate(classes) if variants.get(name, name) == asked.label]
 
 
-def _texts(asked: Asked, verdict: Verdict, found: Found) -> dict[str, str]:
+def _texts(asked: Asked, verdict: Verdict, found: Found, corrections: int) -> dict[str, str]:
     trial = found.trial
     return {
         "Title": f"What speaks for {asked.label} in this picture, as far as it can be told",
@@ -271,7 +271,8 @@ def _texts(asked: Asked, verdict: Verdict, found: Found) -> dict[str, str]:
             f"{trial.chance:.2f}). It says where the model looks, not why, nor that it is right."
         ),
         "Source": f"verdict {verdict.id}, model {verdict.model_version or 'taught'}, "
-        f"{verdict.corrections} corrections, embedder {verdict.embedder}",
+        f"{verdict.corrections} corrections (drawn after {corrections}), "
+        f"embedder {verdict.embedder}",
         "Software": f"Exposr {VERSION}",
     }
 

@@ -187,17 +187,13 @@ def _changes(
     vectors = shelf.vectors([verdict.picture.sha256 for verdict in verdicts])
     having = [verdict for verdict in verdicts if verdict.picture.sha256 in vectors]
     likenesses = shelf.likenesses([verdict.picture.sha256 for verdict in having])
-    near = engine.neighbours.familiarity
+    pictures = [verdict.picture for verdict in having]
+    asked = [(picture.sha256, vectors[picture.sha256]) for picture in pictures]
+    near = engine.neighbours.familiarities(task, known, asked)
     sights = [
-        Sight(
-            picture.sha256,
-            picture.phash,
-            vectors[picture.sha256],
-            likeness,
-            familiarity=near(task, known, vectors[picture.sha256], picture.sha256),
-        )
-        for picture, likeness in zip(
-            (verdict.picture for verdict in having), likenesses, strict=True
+        Sight(sha256, picture.phash, vector, likeness, familiarity=familiarity)
+        for (sha256, vector), picture, likeness, familiarity in zip(
+            asked, pictures, likenesses, near, strict=True
         )
     ]
     changes = []
@@ -223,6 +219,7 @@ def _changes(
 def _as_sent(verdict: Verdict) -> str:
     """What was answered before its stability was asked for, which no other verdict's was."""
     wavered = verdict.stability is not None and verdict.stability.flips
+    wavered = wavered and not verdict.none_of_these
     alone = verdict.statistics
     if wavered and alone is not None and alone.source is verdict.source:
         return alone.prediction

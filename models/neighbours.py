@@ -168,10 +168,10 @@ class Neighbours:
         self._make_room()
         return labelled
 
-    def familiarity(
-        self, task: Task, known: Knowledge, vector: Vectors | None, sha256: str
-    ) -> Familiarity | None:
-        """How near a picture is to what an open task knows; None where it is no question.
+    def familiarities(
+        self, task: Task, known: Knowledge, pictures: Sequence[tuple[str, Vectors | None]]
+    ) -> list[Familiarity | None]:
+        """How near pictures are to what an open task knows; None where it is no question.
 
         A closed task's pictures have one of its labels, whatever they look like; and where words
         still answer too, a label may be known without any picture to be near to.
@@ -180,14 +180,16 @@ class Neighbours:
         ----------
         task, known
             Who is asked, and what is known of it.
-        vector
-            (dim,) the picture's; None where it has none.
-        sha256
-            The picture.
+        pictures
+            Of each its sha256 and its vector, (dim,); None where it has none.
         """
-        if not task.open or vector is None or known.head is None or known.words:
-            return None
-        return self.of(task, known).familiarity(vector, sha256)
+        if not task.open or known.head is None or known.words:
+            return [None] * len(pictures)
+        labelled = self.of(task, known)
+        return [
+            None if vector is None else labelled.familiarity(vector, sha256)
+            for sha256, vector in pictures
+        ]
 
     def _up_to_date(self, task: Task, demo: bool, read: _Read | None) -> _Read:
         key = _key(self._store.versions.state(task.name), demo)

@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 from classify import classify
 from config import Settings
 from domain import (
+    UNSURE,
     Delivered,
     ModelVersion,
     NewCorrection,
+    NewSample,
     NotFound,
     Person,
     PictureFacts,
+    Split,
     Stability,
     Statistics,
     TaskKind,
@@ -424,3 +427,17 @@ def test_where_nobody_is_to_be_told_nothing_is_written(settings: Settings) -> No
         assert world.store.deliveries.all() == []
     finally:
         engine.close()
+
+
+def test_what_was_none_of_these_and_still_is_has_not_changed(world: World) -> None:
+    angles = np.linspace(0, 0.5, 24)
+    rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    facts = [PictureFacts(sha(f"known-{i}"), 8, 8, "PNG", 100, 0) for i in range(len(rows))]
+    new = [NewSample("ab"[i % 2], "web", one.sha256, Split.TRAIN) for i, one in enumerate(facts)]
+    world.store.samples.add_many(TASK, list(zip(facts, new, strict=True)))
+    world.store.vectors.put(world.embedder, [one.sha256 for one in facts], rows)
+    world.ask("strange", UNSURE, [-1.0, 0.0])
+    world.ask("usual", "b", [1.0, 0.1])
+    world.promote("v2")
+
+    assert world.rescore() == {sha("usual"): ("b", "a")}

@@ -236,8 +236,9 @@ def test_only_open_tasks_ask_how_familiar_a_picture_is(engine: Engine) -> None:
         asked = engine.store.tasks.get(name)
         known = engine.learned.knowledge(asked)
 
-        familiarity = held.familiarity(asked, known, far, "0" * 64)
+        (near, unseen) = held.familiarities(asked, known, [("0" * 64, far), ("1" * 64, None)])
 
-        assert (familiarity is not None) is asked.open
-        assert held.familiarity(asked, known, None, "0" * 64) is None
-        assert held.familiarity(asked, replace(known, words=0.2), far, "0" * 64) is None
+        assert (near is not None) is asked.open
+        assert unseen is None
+        by_words = replace(known, words=0.2)
+        assert held.familiarities(asked, by_words, [("0" * 64, far)]) == [None]
