@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from models.tolerance import (
+    AIM,
     NONE,
     Bound,
     bound,
@@ -60,6 +61,14 @@ def test_the_share_is_kept_in_95_of_100_draws() -> None:
         kept += at is not None and 1 - at <= budget
     assert kept / draws >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / draws)
     assert kept / draws < 0.995  # and not by never saying anything
+
+
+def test_with_enough_others_some_of_the_risk_is_kept_back() -> None:
+    others = np.linspace(0.0, 0.999, 700)
+
+    assert (most_wronged(700, 0.01), most_wronged(700, 0.01, AIM)) == (2, 1)
+    assert bound(others, 0.01).wrongly == 1
+    assert bound(others[:299], 0.01) == Bound(bound(others[:299], 0.01).at, True, 0, 299)
 
 
 def test_of_too_few_the_score_is_beyond_them_all_and_nothing_is_promised() -> None:
