@@ -21,7 +21,7 @@ EVEN = 0.5
 NEARLY_EVEN = 0.55
 """Of two labels, by corrections alone, one is said from here on.
 
-Below it 39 to 56 of 100 answers were right (smiles and cifake, 1 to 30 examples a label; 5 to 17
+Below it about half of the answers were right (smiles and cifake, 1 to 30 examples a label; 5 to 17
 of 100 answers). Of many labels the likelier of two is worth more than nothing, and is said.
 """
 
