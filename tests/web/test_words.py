@@ -185,3 +185,18 @@ def test_health_is_well_with_words_alone(smile: FlaskClient) -> None:
     body = smile.get("/health").get_json()
     assert body["status"] == "ok"
     assert body["tasks"]["smile"]["problem"] is None
+
+
+@pytest.mark.parametrize("kind", ["photo", "drawing"])
+def test_answers_by_words_can_be_explained(client: FlaskClient, kind: str) -> None:
+    client.post("/tasks", json={**SMILE, "kind": kind})
+    form = {"image": file(jpeg(1))}
+    verdict = client.post("/tasks/smile/predict?explain=1", data=form).get_json()
+    assert (verdict["source"], verdict["none_of_these"]) == ("text", False)
+
+    response = client.get(verdict["explained"]["heatmap"])
+
+    # words that mean nothing look nowhere: mostly no map is better than chance
+    assert response.status_code in (200, 409)
+    if response.status_code == 409:
+        assert "better than chance" in error_of(response)["message"]
