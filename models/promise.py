@@ -122,7 +122,9 @@ def make_promise(
         elsewhere = _elsewhere(label, column, found.at, left_out)
         at = found.at
         if promise_for is PromiseFor.UNSEEN and left_out is not None and elsewhere is not None:
-            there = bound(left_out.others(label, column), budget, least=least)
+            # nothing is promised of them, so nothing is assumed of them where they are few
+            others = left_out.others(label, column)
+            there = bound(others, budget, least=least, as_if_normal=False)
             at = stricter_of(at, there.at)
             elsewhere = _elsewhere(label, column, at, left_out)
         labels[label] = {

@@ -86,7 +86,7 @@ def upper_bound(wrongly: int, n: int) -> float:
     return float(beta.ppf(CONFIDENCE, wrongly + 1, n - wrongly)) if n > wrongly else 1.0
 
 
-def bound(others: Scores, budget: float, *, least: float = 0.0) -> Bound:
+def bound(others: Scores, budget: float, *, least: float = 0.0, as_if_normal: bool = True) -> Bound:
     """The smallest score that at most a share of the others reaches, with 95 % confidence.
 
     Parameters
@@ -98,6 +98,8 @@ def bound(others: Scores, budget: float, *, least: float = 0.0) -> Bound:
         The share, in (0, 0.5).
     least
         The score is at least this.
+    as_if_normal
+        Whether too few of them are taken as normal; if not, the score is beyond all of them.
 
     Notes
     -----
@@ -111,7 +113,7 @@ def bound(others: Scores, budget: float, *, least: float = 0.0) -> Bound:
     proven = most_wronged(n, budget) != NONE
     allowed = most_wronged(n, budget, AIM)
     at = float(np.sort(others)[::-1][max(allowed, 0)])
-    if not proven:
+    if not proven and as_if_normal:
         at = max(at, normal_limit(others, budget))
     at = max(least, round(float(np.floor(at / STEP) + 1) * STEP, 6))
     if at > 1:

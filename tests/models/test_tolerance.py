@@ -81,6 +81,15 @@ def test_of_too_few_the_score_is_beyond_them_all_and_nothing_is_promised() -> No
     assert found.wrongly == 0
 
 
+def test_unless_they_are_taken_as_normal_too_few_are_only_gone_beyond() -> None:
+    others = np.random.default_rng(0).beta(2, 6, 60)
+
+    found = bound(others, 0.01, as_if_normal=False)
+
+    assert not found.promised
+    assert found.at == pytest.approx(others.max(), abs=2e-6) and found.at > others.max()
+
+
 def test_the_normal_limit_is_kept_in_95_of_100_draws_of_normal_log_odds() -> None:
     rng = np.random.default_rng(1)
     kept = 0
