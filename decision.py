@@ -359,7 +359,7 @@ def _by_head(
     if known.words:
         return _by_words(task, known, best, probabilities)
     taught = f"What was learned from {learned} pictures" if known.version is None else "The model"
-    reasons = [f"{taught} gives {best} {confidence:.0%}."]
+    reasons = [f"{taught} gives {best} {_percent(confidence)}."]
     if known.version is not None and learned:
         reasons.append(f"Corrections of {learned} pictures are weighed in.")
     if known.version is None:
@@ -386,10 +386,10 @@ def _by_words(
     if known.words < 1:
         reasons = [
             f"What was learned from {learned} pictures, and the words of the labels by "
-            f"{known.words:.0%} of the whole, give {best} {confidence:.0%}."
+            f"{known.words:.0%} of the whole, give {best} {_percent(confidence)}."
         ]
     else:
-        reasons = [f"The words of its labels alone give {best} {confidence:.0%}."]
+        reasons = [f"The words of its labels alone give {best} {_percent(confidence)}."]
     reasons.append(UNCALIBRATED)
     prediction, held_back = judged_as_taught(task, probabilities)
     if task.kind is TaskKind.AUTHENTICITY and known.words >= HALF:
@@ -402,6 +402,12 @@ def _by_words(
         reasons.append(known.problem)
     source = VerdictSource.TEXT if known.words >= HALF else VerdictSource.MODEL
     return _alone(prediction, confidence, probabilities, source, tuple(reasons))
+
+
+def _percent(p: float) -> str:
+    """A probability for people; rounding makes nothing certain."""
+    shown = f"{p:.0%}"
+    return "over 99%" if shown == "100%" and p < 1 else shown
 
 
 def _alone(

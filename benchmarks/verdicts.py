@@ -106,14 +106,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(argv)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        data = arguments.data or folder / "data"
         (folder / "trusted.pem").write_bytes(certificates()[0])
-        settings = load_settings(
-            _env_file=None, data_dir=data, encoder="builtin", trust_list=folder / "trusted.pem"
-        )
-        asked = list(_held_back(arguments))
-        with _opened(settings) as engine:
+        taught = _settings(arguments.data or folder / "data", folder)
+        with _opened(taught) as engine:
             _teach(engine, arguments, folder)
+        # what is asked leaves its traces in a copy: a later run begins as this one did
+        shutil.copytree(taught.data_dir, folder / "asked")
+        asked = list(_held_back(arguments))
+        with _opened(_settings(folder / "asked", folder)) as engine:
             service = Service(create_app(engine).test_client())
             shown = [*_cases(service, asked)]
             _check(service, [one.document for one in shown])
@@ -175,6 +175,12 @@ def _teach(engine: Engine, arguments: argparse.Namespace, folder: Path) -> None:
     kind = engine.store.tasks.get(DEFAULT_TASK).kind
     embed_missing(engine.store, engine.embedders[kind], DEFAULT_TASK, settings=engine.settings)
     train(engine, DEFAULT_TASK, time_budget=arguments.time_budget)
+
+
+def _settings(data: Path, folder: Path) -> Settings:
+    return load_settings(
+        _env_file=None, data_dir=data, encoder="builtin", trust_list=folder / "trusted.pem"
+    )
 
 
 def _with_tiny_clip(folder: Path) -> Settings:

@@ -79,6 +79,14 @@ def test_held_back_accusation_says_the_limit_and_its_data() -> None:
     assert any("90%" in reason and "400" in reason for reason in decision.reasons)
 
 
+@pytest.mark.parametrize(
+    ("p_real", "said"), [(1.0, "100%"), (0.9999, "over 99%"), (0.991, "99%"), (0.8, "80%")]
+)
+def test_rounding_calls_nothing_certain(p_real: float, said: str) -> None:
+    decision = answered(AUTHENTICITY, version(thresholds(0.9)), [1 - p_real, p_real])
+    assert decision.reasons[0].endswith(f"real {said}.")
+
+
 def test_other_tasks_answer_their_best_label() -> None:
     decision = answered(SMILE, version(), [0.4, 0.6])
     assert (decision.prediction, decision.confidence) == ("yes", 0.6)
