@@ -325,7 +325,8 @@ def _choice(
     verb = "beats" if wins else "does not clearly beat"
     sentence = (
         f"Their fusion {verb} {single}, the best part alone, on {len(gap)} pictures ({where}): "
-        f"its log loss is lower by {gain:.4f}, give or take {spread:.4f}. "
+        f"its log loss is {'lower' if gain > 0 else 'higher'} by {abs(gain):.4f}, "
+        f"give or take {spread:.4f}. "
         f"{'Both answer' if wins else f'{single} answers alone'}."
     )
     document = {"gain": gain, "standard_error": spread, "best_part": single, "why": sentence}

@@ -55,7 +55,7 @@ KNOWN_LABELS: Mapping[TaskKind, Mapping[str, tuple[str, ...]]] = {
     }
 }
 """Texts of labels whose name alone says nothing to a text encoder."""
-MOST_TEXTS = 128
+MOST_TEXTS = 64
 """Texts of a task beyond which labels without texts of their own get fewer templates."""
 WORTH = 12.0
 """Examples of each label that words are worth before anything is known of how they do: a mean of
