@@ -268,7 +268,8 @@ def _texts(asked: Asked, verdict: Verdict, found: Found, corrections: int) -> di
             f"of {asked.label}; found {found.how}. Covering them lowers the log-odds by "
             f"{trial.drop:.2f}; as much covered by chance by {trial.permuted:.2f}, and the same "
             f"map laid elsewhere by {trial.shifted:.2f} ({SHUFFLES} of each, p = "
-            f"{trial.chance:.2f}). It says where the model looks, not why, nor that it is right."
+            f"{trial.chance:.2f}). It says where the model looks, not why, nor that it is right; "
+            "some models look more closely at the middle, whatever is there."
         ),
         "Source": f"verdict {verdict.id}, model {verdict.model_version or 'taught'}, "
         f"{verdict.corrections} corrections (drawn after {corrections}), "
