@@ -75,6 +75,14 @@ class Shortcuts(StrEnum):
     EQUALISE = "equalise"
 
 
+class Augment(StrEnum):
+    """Whether heads are trained to answer alike when a picture is delivered anew."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
 def _readable(value: str) -> str:
     if any(
         unicodedata.category(character) in UNREADABLE
@@ -327,6 +335,11 @@ class Settings(BaseSettings):
     shortcut_bar: float = Field(
         0.75, gt=0.5, le=1, description="Balanced accuracy of such facts from which that holds."
     )
+    augment: Augment = Field(
+        Augment.AUTO,
+        description="Train against re-deliveries (saved anew, made smaller, cut); auto: where "
+        "answers then flip less at equal accuracy.",
+    )
     min_images_per_class: int = Field(
         10, ge=5, le=1_000_000, description="Training refuses below this many pictures a label."
     )
@@ -484,6 +497,7 @@ class Settings(BaseSettings):
 
 
 RUNTIME_SETTINGS = (
+    "augment",
     "classifier_type",
     "collect",
     "log_level",

@@ -20,6 +20,8 @@ REDELIVERED = "+redelivered:1"
 """What the id of an embedder ends with where pictures were handed on first; several a picture."""
 TEXTS_PARTED_BY = "|"
 """What stands between the texts that describe a label, where they are one line."""
+HANDED_ON = 1_000
+"""Training pictures of a task whose re-deliveries are embedded: how vectors move shows on few."""
 RETRAIN = "retrain"
 """The kind of job that a night and `POST /retrain` ask for."""
 RESCORE = "rescore"

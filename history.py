@@ -25,6 +25,7 @@ from models.summary import (
     headline_rows,
     measured,
     promise,
+    redelivered,
     setting_text,
     source_rows,
 )
@@ -135,6 +136,8 @@ def print_run(version: ModelVersion, run: Run) -> None:
         console.print(f"[dim]skipped {skipped['name']}: {escape(skipped['reason'])}[/]")
     if promise(card):
         console.print(promise(card))
+    if redelivered(card):
+        console.print(escape(redelivered(card)))
     state = "promoted" if run.gate == "promoted" else "kept, not promoted"
     console.print(f"Version [bold]{version.id}[/] is {state}. {escape(run.reason)}")
 

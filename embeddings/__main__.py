@@ -12,7 +12,9 @@ Vectors are what training and answering work on. They belong to the embedder tha
 after ENCODER, CLIP_MODEL_NAME or CLIP_PRETRAINED has changed, run this again. Of corrected
 samples it also makes what corrections are learned from: vectors of teaching copies, and of what
 recognises altered copies. It notes what file headers say, for training's check for shortcuts, and
-with SHORTCUTS=equalise makes vectors of pictures brought to the same forms. With CLIP it reads
+with SHORTCUTS=equalise makes vectors of pictures brought to the same forms. Unless AUGMENT=off it
+also embeds up to 1,000 training pictures as they arrive when they are saved anew, made smaller or
+cut, so that training can teach answers that hold. With CLIP it reads
 the texts of the labels of tasks that have no version. It may be stopped or
 killed at any moment and goes on where it was; it may run several times at once, on one machine or
 on many with the same database and DATA_DIR. A picture that cannot be read is put
@@ -80,12 +82,14 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from config import Shortcuts, load_settings
+from config import Augment, Shortcuts, load_settings
 from domain import EQUALISED, ExposrError, Task, Unavailable
 from embeddings.job import (
     embed_equalised,
     embed_missing,
+    embed_redeliveries,
     embed_teaching,
+    missing_redelivered,
     missing_teaching,
 )
 from embeddings.noting import note_facts, note_looks
@@ -101,13 +105,14 @@ SHOWN = 10
 class TaskRun(NamedTuple):
     """What was done for one task.
 
-    Its samples' own vectors, what teaching needs of some, and, where SHORTCUTS asks for them,
-    vectors of the samples made alike in form.
+    Its samples' own vectors, what teaching needs of some, where SHORTCUTS asks for them vectors
+    of the samples made alike in form, and of some as they arrive when they are handed on.
     """
 
     samples: JobSummary
     teaching: JobSummary
     alike: JobSummary
+    redelivered: JobSummary
 
     @property
     def stopped(self) -> bool:
@@ -196,9 +201,13 @@ def _embed(
         alike = some("embed, made alike in form,", wanted, of_users)
     if not stop.is_set():
         _read_words(engine, task)
+    anew = JobSummary(task.name, embedder.id)
+    if settings.augment is not Augment.OFF:
+        wanted = len(missing_redelivered(store, embedder, task.name))
+        anew = some("embed, delivered anew,", wanted, embed_redeliveries)
     if samples.embedded or teaching.embedded:
         store.tasks.renew(task.name)  # a running service learns from them without a restart
-    return TaskRun(samples, teaching, alike)
+    return TaskRun(samples, teaching, alike, anew)
 
 
 def _read_words(engine: Engine, task: Task) -> None:
@@ -247,6 +256,7 @@ def describe(run: TaskRun) -> dict[str, Any]:
         **_counted(run.samples),
         "teaching": _counted(run.teaching),
         "equalised": _counted(run.alike),
+        "redelivered": _counted(run.redelivered),
     }
 
 
@@ -282,6 +292,8 @@ def _print_table(runs: Sequence[TaskRun]) -> None:
             table.add_row("  copies to teach it", *_cells(run.teaching))
         if run.alike.wanted:
             table.add_row("  made alike in form", *_cells(run.alike))
+        if run.redelivered.wanted:
+            table.add_row("  delivered anew", *_cells(run.redelivered))
     console.print(table)
     asides = [(run.samples.task, aside) for run in runs for aside in run.asides]
     for task, aside in asides[:SHOWN]:

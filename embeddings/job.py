@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import Settings
-from domain import EQUALISED, LOOKS, TaskKind
+from domain import EQUALISED, HANDED_ON, LOOKS, Split, TaskKind
 from embeddings import Embedder
 from embeddings.catalogue import FormCatalogue, NotingCatalogue, TaughtCatalogue
 from embeddings.equalise import equalised
 from embeddings.images import Picture
 from embeddings.likeness import LIKENESS, likeness
 from embeddings.manner import looks
+from embeddings.redelivery import DELIVERIES, embed_redelivered, redelivered_id
 from embeddings.teaching import WITHOUT, copies_id, copies_of, load_copies
 from embeddings.work import USUAL, JobSummary, Pace, Work, work_through
 
@@ -117,6 +118,76 @@ def embed_equalised(
 
     work = Work(task, embedder.id, missing, [name], make)
     return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
+
+
+def missing_redelivered(catalogue: FormCatalogue, embedder: Embedder, task: str) -> list[str]:
+    """The sha256 of each sample whose re-deliveries are wanted and have no vectors yet.
+
+    Wanted are those of so many of the user's own training pictures, the first by their names:
+    names are fair draws, and the same ones whoever asks.
+    """
+    samples = catalogue.samples.all(task)
+    training = sorted({one.sha256 for one in samples if one.split is Split.TRAIN})
+    lacking = set(catalogue.samples.missing_vectors(task, redelivered_id(embedder), demo=False))
+    return [sha256 for sha256 in training[:HANDED_ON] if sha256 in lacking]
+
+
+def embed_redeliveries(
+    catalogue: FormCatalogue,
+    embedder: Embedder,
+    task: str,
+    *,
+    settings: Settings,
+    progress: Callable[[int], None] = lambda n: None,
+    pace: Pace = USUAL,
+) -> JobSummary:
+    """Embed some training pictures as they arrive when they are handed on: see `redelivered`.
+
+    All of a picture's are kept as one long vector; where there is none of a delivery, the
+    picture's own stands in. Runs end early, go on and share the work as those of
+    `embed_missing` do.
+
+    Parameters
+    ----------
+    catalogue
+        The store.
+    embedder
+        Whose vectors are missing.
+    task
+        The task's name.
+    settings
+        For the limits of decoding and the usual batch size.
+    progress
+        Told how many more pictures are settled, whichever way.
+    pace
+        Threads, batch size, and when to end early.
+
+    Raises
+    ------
+    Unavailable
+        The embedder or the database does not work; what was committed stays.
+    """
+    missing, name = missing_redelivered(catalogue, embedder, task), redelivered_id(embedder)
+
+    def make(batch: Sequence[Picture]) -> Mapping[str, NDArray[np.float32]]:
+        kept, own = catalogue.vectors.get(embedder.id, [one.facts.sha256 for one in batch])
+        own_of = dict(zip(kept, own, strict=True))
+        return {name: np.stack([_handed_on(one, embedder, own_of) for one in batch])}
+
+    work = Work(task, embedder.id, missing, [name], make)
+    return work_through(catalogue, work, settings=settings, pace=pace, progress=progress)
+
+
+def _handed_on(
+    picture: Picture, embedder: Embedder, own_of: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """(m * dim,) what each delivery of a picture comes to, in their order."""
+    names, vectors = embed_redelivered(picture, embedder)
+    own = own_of.get(picture.facts.sha256)
+    if own is None:
+        own = embedder.embed([picture])[0]
+    made = dict(zip(names, vectors, strict=True))
+    return np.concatenate([made.get(delivery.name, own) for delivery in DELIVERIES])
 
 
 def missing_teaching(

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from domain import NotEnoughData
 from models.calibration import Chances, assemble, calibrate, choose_method, cross_fitted
+from models.candidates import Candidate
 from models.dealt import Dealt
 from models.examples import Examples
 from models.folds import Fold, family_folds
@@ -113,7 +114,7 @@ def solving() -> Iterator[None]:
 def search(
     examples: Examples,
     *,
-    classifier: str = "auto",
+    classifier: str | Candidate = "auto",
     kinds: Collection[str] | None = None,
     budget: float = 300.0,
     progress: Progress | None = None,
@@ -132,7 +133,7 @@ def search(
     examples
         The training rows alone.
     classifier
-        A family, or `auto` for all of them.
+        A family, or `auto` for all of them; or one candidate.
     kinds
         Of its candidates only those of these kinds; None: all.
     budget
@@ -156,7 +157,12 @@ def search(
     deadline = started + SEARCH_SHARE * budget
     folds = family_folds(examples)
     race = Race(examples, folds, deadline, clock, jobs or cores())
-    todo, left_out = candidates(classifier, examples.vectors, len(race.classes))
+    todo: list[Candidate] = []
+    left_out: dict[str, str] = {}
+    if isinstance(classifier, Candidate):
+        todo = [classifier]
+    else:
+        todo, left_out = candidates(classifier, examples.vectors, len(race.classes))
     if kinds is not None:
         todo = [candidate for candidate in todo if candidate.kind in kinds]
     race.skipped.update(left_out)
@@ -175,11 +181,17 @@ def search(
     )
 
 
-def fit(found: Search) -> BatchHead:
-    """The winner fitted on all training rows, with the calibration of its out-of-fold scores."""
+def fit(found: Search, before: Any = None) -> BatchHead:
+    """The winner fitted on all training rows, with the calibration of its out-of-fold scores.
+
+    `before` is the fitted transformer, if any, by which the search's vectors came of those that
+    the head is to take.
+    """
     examples, winner = found.examples, found.winner
     dealt = found.dealt or Dealt.of(examples.vectors, examples.codes, found.folds)
     with solving():
         pipeline = winner.candidate.fitted(winner.setting, dealt, examples.classes)
         calibrated = found.calibration()
+    if before is not None:
+        pipeline.steps.insert(0, ("steady", before))
     return BatchHead(assemble(pipeline, calibrated, examples.vectors.shape[1]))

@@ -15,6 +15,7 @@ from models.admission import Admission
 from models.examples import Examples
 from models.finite import check_finite
 from models.standing import Opinion, Standing, heard
+from models.steadying import Copies, read_copies
 from models.support import Chosen, choose_support
 from storage import Store
 
@@ -42,6 +43,8 @@ class Lesson:
         How many rows of `train` are of pictures made alike in form.
     digest
         All that it was read from, as one short text.
+    copies
+        Re-deliveries of some rows of `train`; None without any.
     """
 
     train: Examples
@@ -53,6 +56,7 @@ class Lesson:
     support: Chosen
     equalised: int
     digest: str
+    copies: Copies | None = None
 
 
 def read_lesson(
@@ -122,6 +126,7 @@ def read_lesson(
         choose_support([sample for sample in ready if sample.label in known]),
         alike,
         _digest(ready),
+        None if demo else read_copies(store, embedder, pictures[told_apart & ~testing]),
     )
     _check_split(lesson)
     _check_vectors(lesson)

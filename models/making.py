@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from config import Augment
 from domain import ModelVersion
 from models.answers import Answers, gather
 from models.batch import BatchHead, Progress, Search, fit, search
@@ -23,12 +24,15 @@ from models.recipe import Recipe
 from models.registry import Registry, new_version_id
 from models.report import render
 from models.slicing import slice_card
+from models.steadied import Steadied, steadied
 from models.summary import measured, promise
 from models.unseen import leave_sources_out
 from storage import Store
 
 MOST_POINTS = 100
 """Versions on a learning curve, the latest."""
+TRIALS_SHARE = 0.15
+"""Of the time budget, to find out whether training against re-deliveries helps."""
 REPORT_SECONDS = 2.0
 """Kept back from the time budget for plots and saving."""
 
@@ -76,8 +80,10 @@ def make(
     """
     budget = recipe.settings.training_time_budget
     spent_by = started + budget - REPORT_SECONDS
-    found, ensemble = _searched(recipe, lesson, budget - REPORT_SECONDS, progress)
-    head = fit(found)
+    plain, ensemble = _searched(recipe, lesson, budget - REPORT_SECONDS, progress)
+    steady = _steadied(recipe, lesson, plain, TRIALS_SHARE * budget, fused=ensemble is not None)
+    found = steady.found
+    head = fit(found, steady.steadying and steady.steadying.step())
     left = spent_by - time.monotonic()
     tested, validated = held_out(head, lesson.test), cross_validated(found)
     unseen = leave_sources_out(found, seconds=left)
@@ -97,6 +103,7 @@ def make(
     card["n_samples"]["left_out"] = dict(lesson.left_out)
     card["search"]["budget"] = budget
     card["fingerprint"] = recipe.fingerprint(lesson.digest)
+    card["redelivery"] = steady.card
     card["shortcuts"] = {**shortcuts, "equalised": lesson.equalised}
     if ensemble is not None:
         card["ensemble"] = ensemble
@@ -115,6 +122,17 @@ def _searched(
             train, recipe.parts, classifier=family, budget=budget, progress=progress
         )
     return search(train, classifier=family, budget=budget, progress=progress), None
+
+
+def _steadied(
+    recipe: Recipe, lesson: Lesson, plain: Search, budget: float, *, fused: bool
+) -> Steadied:
+    """The search, held steady against re-deliveries where that is asked for and helps."""
+    how = Augment.OFF if recipe.demo else recipe.settings.augment
+    if fused:
+        why = "an ensemble's parts are not turned"
+        return Steadied(plain, None, {"setting": how.value, "used": False, "why": why})
+    return steadied(plain, lesson.copies, how, budget=budget)
 
 
 def save(store: Store, registry: Registry, made: Made, started_at: datetime) -> ModelVersion:

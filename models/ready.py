@@ -17,6 +17,13 @@ def scaler(empty: Any, mean: Values, spread: Values, rows: int) -> None:
     empty.n_samples_seen_, empty.n_features_in_ = rows, len(mean)
 
 
+def turn(empty: Any, mean: NDArray[np.float32], onto: NDArray[np.float32]) -> None:
+    """A PCA, fitted, that takes a (dim,) mean off and applies a (dim, dim) map of any kind."""
+    empty.mean_, empty.components_ = mean, onto
+    empty.n_components_ = empty.n_features_in_ = len(mean)
+    empty.explained_variance_ = np.ones(len(mean), np.float32)
+
+
 def ridge(empty: Any, coefficients: Values, intercept: Values, classes: Sequence[str]) -> None:
     """A RidgeClassifier, fitted: (m, t) coefficients, (t,) intercept."""
     from sklearn.preprocessing import LabelBinarizer

@@ -57,7 +57,9 @@ class Recipe:
 
     def fingerprint(self, digest: str) -> str:
         """How and of what, as one short text."""
-        how = (self.embedder, self.family, self.needed, self.settings.shortcuts, *self._promised)
+        settings = self.settings
+        ways = (settings.shortcuts, settings.augment)
+        how = (self.embedder, self.family, self.needed, *ways, *self._promised)
         return hashlib.sha256(repr((RECIPE, digest, *how)).encode()).hexdigest()
 
     @property

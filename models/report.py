@@ -29,6 +29,7 @@ from models.summary import (
     label_rows,
     measured,
     promise,
+    redelivered,
     setting_text,
     shown,
     slice_rows,
@@ -115,6 +116,8 @@ def _opening(card: Mapping[str, Any]) -> Iterator[str]:
         yield f"<p>Sources left out in turn: not measured, {reason}.</p>"
     if promise(card):
         yield f"<p>{escape(str(promise(card)))}</p>"
+    if redelivered(card):
+        yield f"<p>{escape(redelivered(card))}</p>"
 
 
 def _shortcuts(card: Mapping[str, Any]) -> Iterator[str]:

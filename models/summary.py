@@ -110,6 +110,8 @@ def as_text(card: Mapping[str, Any]) -> str:
     shortcuts = (card.get("shortcuts") or {}).get("message")
     if shortcuts:
         lines.extend(["", shortcuts])
+    if redelivered(card):
+        lines.extend(["", redelivered(card)])
     if card.get("changes"):
         lines.extend(["", told(card["changes"])])
         lines.extend(_columns([["", *CHANGED]], change_rows(card["changes"])))
@@ -161,6 +163,19 @@ def slice_rows(card: Mapping[str, Any]) -> list[list[str]]:
         for dimension, part in parts.items()
         for name, row in part.items()
     ]
+
+
+def redelivered(card: Mapping[str, Any]) -> str:
+    """How answers hold when pictures are delivered anew; empty where that was not measured."""
+    found: Mapping[str, Any] = card.get("redelivery") or {}
+    if "flips" not in found:
+        return ""
+    trained = "trained" if found["used"] else "not trained"
+    return (
+        "When pictures are delivered anew (saved anew, made smaller, cut), "
+        f"{found['flips']:.1%} of its answers change, out of fold on {found['pictures']} "
+        f"pictures; it was {trained} against that: {found['why']}."
+    )
 
 
 SOURCE_TITLES = ["source", "pictures", "accuracy", "balanced accuracy", "ROC AUC"]

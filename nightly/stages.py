@@ -8,7 +8,7 @@ from typing import Any
 
 import rescore
 import webhook
-from config import Collect, Shortcuts
+from config import Augment, Collect, Shortcuts
 from domain import (
     EQUALISED,
     Crawl,
@@ -23,7 +23,9 @@ from domain import (
 from embeddings.job import (
     embed_equalised,
     embed_missing,
+    embed_redeliveries,
     embed_teaching,
+    missing_redelivered,
     missing_teaching,
 )
 from embeddings.noting import note_facts, note_looks
@@ -226,6 +228,9 @@ class TaskRetrain:
         equalising = settings.shortcuts is Shortcuts.EQUALISE
         if equalising:
             wanted.append(len(store.samples.missing_vectors(task.name, embedder.id + EQUALISED)))
+        augmenting = settings.augment is not Augment.OFF
+        if augmenting:
+            wanted.append(len(missing_redelivered(store, embedder, task.name)))
         done = 0
 
         def progress(more: int) -> None:
@@ -242,6 +247,8 @@ class TaskRetrain:
         embed_teaching(store, embedder, task.name, task.kind, **how)
         if equalising:
             embed_equalised(store, embedder, task.name, **how)
+        if augmenting:
+            embed_redeliveries(store, embedder, task.name, **how)
         self._desk.check()
 
     def _tell_training(self, done: int, total: int, name: str) -> None:
