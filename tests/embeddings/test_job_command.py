@@ -28,6 +28,7 @@ from domain import (
 )
 from embeddings.__main__ import main, parse_arguments
 from embeddings.images import decode
+from models.reading import AT_ONCE, RECIPE
 from storage import Store
 from tests import tiny_clip
 from tests.pictures import encode, photo
@@ -297,6 +298,20 @@ def test_a_tiny_clip_goes_the_whole_way(settings: Settings, store: Store, tmp_pa
     task = only_task(done)
     assert (done.returncode, task["embedded"]) == (0, 5)
     assert store.vectors.get(task["embedder"], names)[1].shape == (5, tiny_clip.DIM)
+
+
+def test_texts_that_no_request_waits_for_are_read(
+    settings: Settings, store: Store, tmp_path: Path
+) -> None:
+    labels = [f"label {n}" for n in range(AT_ONCE + 1)]
+    store.tasks.create("many", TaskKind.PHOTO, labels, open=True)
+    clip = {"ENCODER": "clip", "CLIP_MODEL_NAME": str(tiny_clip.write_config(tmp_path))}
+
+    done = run(settings, "--json", "--task", "many", **clip, CLIP_PRETRAINED="random")
+
+    assert done.returncode == 0, done.stderr
+    name = f"{only_task(done)['embedder']}/text:{RECIPE}"
+    assert store.vectors.count(name) == len(labels)
 
 
 def test_help_teaches_without_loading_what_it_does_not_need() -> None:
