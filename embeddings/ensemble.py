@@ -50,6 +50,11 @@ class Ensemble:
         )
 
     @property
+    def weights_sha256(self) -> str | None:
+        """Of its CLIP's weights; the other part is code alone."""
+        return self._clip.weights_sha256
+
+    @property
     def device(self) -> str:
         """Where the larger part computes."""
         return self._clip.device
