@@ -62,6 +62,8 @@ def test_what_changes_models_tasks_and_settings_needs_the_admin_key() -> None:
         "cancel_job": Level.ADMIN,
         "promote_version": Level.ADMIN,
         "roll_back_version": Level.ADMIN,
+        "settle_task": Level.ADMIN,
+        "describe_labels": Level.ADMIN,
     }
 
 
