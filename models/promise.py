@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 from config import PromiseFor, Settings
 from domain import UNSURE, Task, TaskKind
 from models.examples import Strings
-from models.tolerance import CONFIDENCE, Bound, bound, fewest, least_share, upper_bound
+from models.tolerance import (
+    CONFIDENCE,
+    Bound,
+    bound,
+    fewest,
+    least_share,
+    observed,
+    upper_bound,
+)
 
 ACCUSED, CLEARED = "ai", "real"
 EVEN = 0.5
@@ -122,10 +130,9 @@ def make_promise(
         elsewhere = _elsewhere(label, column, found.at, left_out)
         at = found.at
         if promise_for is PromiseFor.UNSEEN and left_out is not None and elsewhere is not None:
-            # nothing is promised of them, so nothing is assumed of them where they are few
-            others = left_out.others(label, column)
-            there = bound(others, budget, least=least, as_if_normal=False)
-            at = stricter_of(at, there.at)
+            # a measurement and no promise: of few sources more pictures prove no more
+            there = observed(left_out.others(label, column), budget, least=least)
+            at = stricter_of(at, there)
             elsewhere = _elsewhere(label, column, at, left_out)
         labels[label] = {
             **_limit(label, column, budget, found, at, known),

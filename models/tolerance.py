@@ -86,7 +86,7 @@ def upper_bound(wrongly: int, n: int) -> float:
     return float(beta.ppf(CONFIDENCE, wrongly + 1, n - wrongly)) if n > wrongly else 1.0
 
 
-def bound(others: Scores, budget: float, *, least: float = 0.0, as_if_normal: bool = True) -> Bound:
+def bound(others: Scores, budget: float, *, least: float = 0.0) -> Bound:
     """The smallest score that at most a share of the others reaches, with 95 % confidence.
 
     Parameters
@@ -98,8 +98,6 @@ def bound(others: Scores, budget: float, *, least: float = 0.0, as_if_normal: bo
         The share, in (0, 0.5).
     least
         The score is at least this.
-    as_if_normal
-        Whether too few of them are taken as normal; if not, the score is beyond all of them.
 
     Notes
     -----
@@ -113,12 +111,33 @@ def bound(others: Scores, budget: float, *, least: float = 0.0, as_if_normal: bo
     proven = most_wronged(n, budget) != NONE
     allowed = most_wronged(n, budget, AIM)
     at = float(np.sort(others)[::-1][max(allowed, 0)])
-    if not proven and as_if_normal:
+    if not proven:
         at = max(at, normal_limit(others, budget))
-    at = max(least, round(float(np.floor(at / STEP) + 1) * STEP, 6))
-    if at > 1:
+    above = just_above(at, least)
+    if above is None:
         return Bound(None, proven, 0, n)
-    return Bound(at, proven, int((others >= at).sum()), n)
+    return Bound(above, proven, int((others >= above).sum()), n)
+
+
+def observed(others: Scores, budget: float, *, least: float = 0.0) -> float | None:
+    """The smallest score that at most a share of these others reaches; None where none will do.
+
+    Parameters
+    ----------
+    others
+        (n,) probabilities in [0, 1], one or more. Nothing is said of any but these.
+    budget
+        The share, in (0, 0.5).
+    least
+        The score is at least this.
+    """
+    return just_above(float(np.sort(others)[::-1][int(budget * len(others))]), least)
+
+
+def just_above(score: float, least: float) -> float | None:
+    """The next threshold above a score; None where that is beyond 1."""
+    at = max(least, round(float(np.floor(score / STEP) + 1) * STEP, 6))
+    return at if at <= 1 else None
 
 
 def normal_limit(others: Scores, budget: float) -> float:

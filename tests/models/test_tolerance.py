@@ -15,6 +15,7 @@ from models.tolerance import (
     least_share,
     most_wronged,
     normal_limit,
+    observed,
     upper_bound,
 )
 
@@ -81,13 +82,20 @@ def test_of_too_few_the_score_is_beyond_them_all_and_nothing_is_promised() -> No
     assert found.wrongly == 0
 
 
-def test_unless_they_are_taken_as_normal_too_few_are_only_gone_beyond() -> None:
-    others = np.random.default_rng(0).beta(2, 6, 60)
+@pytest.mark.parametrize(("n", "allowed"), [(60, 0), (100, 1), (399, 3)])
+def test_what_was_observed_keeps_the_share_of_these_and_no_more(n: int, allowed: int) -> None:
+    others = np.random.default_rng(0).beta(2, 6, n)
 
-    found = bound(others, 0.01, as_if_normal=False)
+    at = observed(others, 0.01)
 
-    assert not found.promised
-    assert found.at is not None and 0 < found.at - others.max() <= 2e-6
+    assert at is not None
+    assert (others >= at).sum() == allowed
+    assert at - np.sort(others)[::-1][allowed] <= 2e-6
+
+
+def test_where_a_score_of_one_is_too_common_nothing_was_observed_to_do() -> None:
+    assert observed(np.ones(50), 0.01) is None
+    assert observed(np.zeros(50), 0.01, least=0.5) == 0.5
 
 
 def test_the_normal_limit_is_kept_in_95_of_100_draws_of_normal_log_odds() -> None:
