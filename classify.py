@@ -113,6 +113,7 @@ from engine import Engine, open_engine
 from explanation import explain, heatmap_url
 from heatmap import heat_map
 from models.knowledge import Knowledge
+from models.slices import tells_slices
 from notary import signed_document, signed_each
 from provenance import collect
 from records.command import verify
@@ -176,7 +177,11 @@ def classify(
     embedded = time.perf_counter()
     known = engine.learned.knowledge(task)
     near = engine.neighbours.familiarities(task, known, [(s.sha256, s.vector) for s in seen])
-    seen = [replace(sight, familiarity=one) for sight, one in zip(seen, near, strict=True)]
+    facts = _facts(known, pictures)
+    seen = [
+        replace(sight, familiarity=one, facts=fact)
+        for sight, one, fact in zip(seen, near, facts, strict=True)
+    ]
     decisions = decide_each(task, known, seen, policy=Policy.of(engine.settings))
     decided = time.perf_counter()
     each = 1000 / max(len(pictures), 1)
@@ -298,7 +303,6 @@ def look(
             picture.facts.phash,
             vectors[picture.facts.sha256],
             likenesses[picture.facts.sha256],
-            facts=looks(picture),
         )
         for picture in pictures
     ]
@@ -322,6 +326,14 @@ def _cached(
             engine.store.vectors.put(name, new, computed)
         known.update(zip(new, computed, strict=True))
     return known
+
+
+def _facts(known: Knowledge, pictures: Sequence[Picture]) -> list[Mapping[str, Any] | None]:
+    """What pictures look like, where the version that answers tells of pictures like them."""
+    version = known.version
+    if version is None or version.demo or not tells_slices(version.card):
+        return [None] * len(pictures)
+    return [looks(picture) for picture in pictures]
 
 
 def _likenesses(pictures: Sequence[Picture]) -> NDArray[np.float32]:

@@ -370,7 +370,7 @@ def _by_head(
     if known.version is not None:
         reasons.extend(_cautions(task, known.version))
         if not known.version.demo:
-            reasons.extend(like_this(known.version.card, looks, confidence))
+            reasons.extend(like_this(known.version.card, looks, confidence, best, task.variants))
     if known.problem:
         reasons.append(known.problem)
     alone = _alone(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))

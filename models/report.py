@@ -177,8 +177,7 @@ def _slices(card: Mapping[str, Any]) -> Iterator[str]:
     if rows:
         yield f"<h2>Slices</h2><p>{escape(card['slices']['on'])}.</p>"
         yield _figure(
-            "Error by slice with its 95 % interval; filled: clearly worse than the others, or "
-            "than claimed",
+            "Error by slice with its 95 % interval; filled: weak on the whole (see the table)",
             lambda axes: _draw_slices(axes, card["slices"]["parts"]),
         )
         yield table(SLICE_TITLES, rows)

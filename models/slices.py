@@ -8,6 +8,7 @@ version was clearly worse says so.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 SIZE, FORMAT, MANNER, CAMERA = "size", "format", "manner", "camera"
@@ -27,6 +28,8 @@ BAND_NAMES = ("below 60%", "60 to 70%", "70 to 80%", "80 to 90%", "90 to 97%", "
 WITH_CAMERA, WITHOUT_CAMERA = "camera EXIF", "no camera EXIF"
 LEAST = 10
 """Pictures from which a slice is judged."""
+PART_OF_ERRORS = 0.25
+"""A label's weakness concerns an answer that so large a part of its errors fell on, or more."""
 
 
 def slices_of(looks: Mapping[str, Any] | None, confidence: float | None = None) -> dict[str, str]:
@@ -64,8 +67,17 @@ def size_band(short_side: int) -> str:
     return next((name for below, name in SIZES if short_side < below), LARGE)
 
 
+def tells_slices(card: Mapping[str, Any]) -> bool:
+    """Whether a card says anything of what pictures look like."""
+    return bool((card.get("slices") or {}).get("with_looks"))
+
+
 def like_this(
-    card: Mapping[str, Any], looks: Mapping[str, Any] | None, confidence: float | None
+    card: Mapping[str, Any],
+    looks: Mapping[str, Any] | None,
+    confidence: float | None,
+    answer: str | None = None,
+    variants: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
     """Say what a card tells of pictures like this one, where that is a caution.
 
@@ -75,10 +87,19 @@ def like_this(
         The version's card; one without slices says nothing.
     looks, confidence
         Those of the picture and of what was said of it, as of `slices_of`.
+    answer
+        What is likeliest for it; None where nothing was said.
+    variants
+        What the task calls labels that the card may call otherwise.
     """
     slices = slices_of(looks, confidence)
     sure = slices.pop(CONFIDENCE, None)
-    said = [weak_slice(card, slices), unknown_slice(card, slices)]
+    mistaken = _mistaken(card, slices, answer, variants) if answer is not None else None
+    weakest = _weakest(card, slices)
+    said: list[str | None] = [mistaken[1] if mistaken else None]
+    if weakest is not None and not (mistaken and mistaken[0] == weakest[0]):
+        said.append(_weak(*weakest))
+    said.append(unknown_slice(card, slices))
     if sure is not None:
         said.append(weak_slice(card, {CONFIDENCE: sure}))
     return [sentence for sentence in said if sentence]
@@ -86,21 +107,41 @@ def like_this(
 
 def weak_slice(card: Mapping[str, Any], slices: Mapping[str, str]) -> str | None:
     """How a version did on the worst of these slices, if that is clearly worse than elsewhere."""
+    weakest = _weakest(card, slices)
+    return _weak(*weakest) if weakest else None
+
+
+def _weakest(
+    card: Mapping[str, Any], slices: Mapping[str, str]
+) -> tuple[str, str, Mapping[str, Any]] | None:
+    """Dimension, name and row of the weak slice that is most surely bad."""
     weak = [
-        (row["low"], dimension, value)
+        (_weak_elsewhere(row) or row, dimension, value, row)
         for dimension, value, row in _rows(card, slices)
         if row is not None and row["weak"]
     ]
     if not weak:
         return None
-    _, dimension, value = max(weak)
-    row = card["slices"]["parts"][dimension][value]
+    _, dimension, value, row = max(weak, key=lambda one: (one[0]["low"], one[1], one[2]))
+    return dimension, value, row
+
+
+def _weak(dimension: str, value: str, row: Mapping[str, Any]) -> str:
     if dimension == CONFIDENCE:
         return (
             f"Where it was as sure as this ({value}), it was right {row['right']} of {row['n']} "
             "times, less often than it claims."
         )
-    unseen = row.get("unseen")
+    elsewhere = _weak_elsewhere(row)
+    if elsewhere is not None:
+        known = f" and {_share(1 - row['rest'])} on others" if row["rest"] is not None else ""
+        return (
+            f"On pictures like this ({value}) whose whole source was new to it, it was right "
+            f"{elsewhere['right']} of {elsewhere['n']} times, on others "
+            f"{_share(1 - elsewhere['rest'])} of the time; where it knew the source, "
+            f"{row['right']} of {row['n']} times{known}."
+        )
+    unseen = _enough(row.get("unseen"))
     left_out = (
         f", and {unseen['right']} of {unseen['n']} where their whole source was new to it"
         if unseen
@@ -108,14 +149,83 @@ def weak_slice(card: Mapping[str, Any], slices: Mapping[str, str]) -> str | None
     )
     return (
         f"On pictures like this ({value}), it was right {row['right']} of {row['n']} times"
-        f"{left_out}; on others {1 - row['rest']:.0%} of the time."
+        f"{left_out}; on others {_share(1 - row['rest'])} of the time."
     )
+
+
+def _mistaken(
+    card: Mapping[str, Any],
+    slices: Mapping[str, str],
+    answer: str,
+    variants: Mapping[str, str],
+) -> tuple[str, str] | None:
+    """The slice in which another label was surely often taken for this answer, and that said."""
+    found = []
+    for dimension, value, row in _rows(card, slices):
+        for label, one in ((row or {}).get("labels") or {}).items():
+            label = variants.get(label, label)
+            if label == answer or not one.get("weak"):
+                continue
+            elsewhere = _weak_elsewhere(one)
+            counts = elsewhere or one
+            taken = _taken(counts, answer, variants)
+            if taken >= PART_OF_ERRORS * (counts["n"] - counts["right"]):
+                told = _taken_for(label, value, one, answer, variants)
+                found.append((counts["low"], dimension, told))
+    return max(found)[1:] if found else None
+
+
+def _taken_for(
+    label: str,
+    value: str,
+    row: Mapping[str, Any],
+    answer: str,
+    variants: Mapping[str, str],
+) -> str:
+    def count(counts: Mapping[str, Any]) -> str:
+        return f"{_taken(counts, answer, variants)} of {counts['n']}"
+
+    elsewhere = _weak_elsewhere(row)
+    if elsewhere is not None:
+        return (
+            f"Of {label} pictures like this ({value}) whose whole source was new to it, "
+            f"{count(elsewhere)} were taken for {answer}, and {count(row)} where it knew the "
+            f"source; of other {label} pictures from new sources it was right about "
+            f"{_share(1 - elsewhere['rest'])}."
+        )
+    unseen = _enough(row.get("unseen"))
+    left_out = f", and {count(unseen)} where their whole source was new to it" if unseen else ""
+    return (
+        f"Of {label} pictures like this ({value}), {count(row)} were taken for {answer}{left_out}; "
+        f"of other {label} pictures it was right about {_share(1 - row['rest'])}."
+    )
+
+
+def _taken(counts: Mapping[str, Any], answer: str, variants: Mapping[str, str]) -> int:
+    """How many of these pictures were taken for the answer."""
+    taken = counts["taken_for"].items()
+    return sum(int(n) for said, n in taken if variants.get(said, said) == answer)
+
+
+def _enough(unseen: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return unseen if unseen and unseen["n"] >= LEAST else None
+
+
+def _weak_elsewhere(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The counts where whole sources had been left out, if it is these that are weak."""
+    unseen = row.get("unseen")
+    return unseen if unseen and unseen.get("weak") else None
+
+
+def _share(share: float) -> str:
+    """A share for people; rounding makes nothing certain."""
+    shown = f"{share:.0%}"
+    return "over 99%" if shown == "100%" and share < 1 else shown
 
 
 def unknown_slice(card: Mapping[str, Any], slices: Mapping[str, str]) -> str | None:
     """Say that no picture of such a slice was among those a version was measured on."""
-    known = card.get("slices") or {}
-    if not known.get("with_looks"):
+    if not tells_slices(card):
         return None
     unknown = [
         value

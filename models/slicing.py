@@ -116,9 +116,12 @@ def measure_slices(
     """Count right answers slice by slice, and find the slices that are clearly worse.
 
     A slice is weak if its error is above that of all others by Fisher's exact test, one-sided,
-    at a false discovery rate of `FALSE_DISCOVERIES` over all slices together, and by enough to
-    matter. A band of confidence is held against what it claims instead, by the binomial test:
-    that pictures it is unsure of are answered wrongly more often is no weakness.
+    at a false discovery rate of `FALSE_DISCOVERIES` over all tests together, and by enough to
+    matter. Each label inside it is held against the same label outside it in the same way, since
+    errors on one label hide behind right answers on another; and both once more by what was
+    said when the pictures' whole sources had been left out. A band of confidence is held against
+    what it claims instead, by the binomial test: that pictures it is unsure of are answered
+    wrongly more often is no weakness.
 
     Parameters
     ----------
@@ -134,16 +137,18 @@ def measure_slices(
     dict[str, Any]
         `parts` has by dimension and slice: `n`, `right`, `error` with its interval `low` to
         `high` (95 %), the error of the `rest` (of a band: the error that it claims), the test's
-        `p` (None below `LEAST` pictures on either side), `weak`; `labels` with the same counts
-        a label, empty where these are many; `unseen` with the counts where the whole source had
-        been left out, None where that was not measured.
+        `p` (None below `LEAST` pictures on either side), `weak`. `unseen` has the same where
+        the whole source had been left out, None where that was not measured; a slice that is
+        weak there is weak. `labels` has the same a label, with `taken_for`: what its pictures
+        were taken for and how often; empty where labels are many.
     """
     parts = {
         dimension: _part(answers, slicings[dimension], confidences, dimension)
         for dimension in DIMENSIONS
         if dimension in slicings
     }
-    _mark_weak([row for part in parts.values() for row in part.values()])
+    slices = [row for part in parts.values() for row in part.values()]
+    _mark_weak([*slices, *(one for row in slices for one in row["labels"].values())])
     sized = slicings.get(SIZE)
     return {
         "on": ON,
@@ -159,22 +164,21 @@ def _part(
     answers: Answers, slicing: Slicing, confidences: NDArray[np.float64], dimension: str
 ) -> dict[str, dict[str, Any]]:
     """The slices of one dimension, in the order of their names."""
-    right, banded = answers.labels == answers.said, dimension == CONFIDENCE
-    rows = _once_a_family(slicing.codes, answers.families, np.ones(len(right), np.bool_))
-    counted = _counted(slicing, rows, right)
-    left_out = _once_a_family(slicing.codes, answers.families, answers.unseen != NOTHING)
-    unseen = _counted(slicing, left_out, answers.labels == answers.unseen)
-    total = (sum(n for n, _ in counted), sum(hits for _, hits in counted))
-    largest = sorted(range(len(counted)), key=lambda code: -counted[code][0])[:MOST]
+    banded = dimension == CONFIDENCE
+    rows = _once_a_family(slicing.codes, answers.families, np.ones(len(answers), np.bool_))
+    measured = answers.unseen != NOTHING if not banded else np.zeros(len(answers), np.bool_)
+    left_out = _once_a_family(slicing.codes, answers.families, measured)
+    known = _counted(slicing, rows, answers, answers.said)
+    unseen = _counted(slicing, left_out, answers, answers.unseen)
+    largest = np.argsort(-known.n, kind="stable")[:MOST]
     part: dict[str, dict[str, Any]] = {}
-    for code in sorted(code for code in largest if counted[code][0]):
+    for code in sorted(int(code) for code in largest if known.n[code]):
         own = rows[slicing.codes[rows] == code]
         claimed = float(confidences[own].mean()) if banded else None
-        n, hits = unseen[code]
         part[slicing.names[code]] = {
-            **_row(counted[code], total, claimed),
-            "unseen": {"n": n, "right": hits} if n and not banded else None,
-            "labels": _by_label(answers, own, right),
+            **_row(known.of(code), known.total, claimed),
+            "unseen": _row(unseen.of(code), unseen.total) if unseen.n[code] else None,
+            "labels": _by_label(answers.classes, code, known, unseen, tested=not banded),
         }
     return part
 
@@ -188,14 +192,47 @@ def _once_a_family(codes: Rows, families: NDArray[np.uint64], where: NDArray[np.
     return np.sort(order[new])
 
 
-def _counted(slicing: Slicing, rows: Rows, right: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Of each slice: how many of these rows, and how many of them right."""
-    codes, k = slicing.codes[rows], len(slicing.names)
-    n, hits = np.bincount(codes, minlength=k), np.bincount(codes[right[rows]], minlength=k)
-    return list(zip(n.tolist(), hits.tolist(), strict=True))
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counts:
+    """How many pictures of s slices there are, and how many of them were answered rightly.
+
+    `n` and `right` are (s,); `table` is (s, k, k), of each slice the true labels by what was
+    said; (s, 0, 0) where labels are too many.
+    """
+
+    n: Rows
+    right: Rows
+    table: Rows
+
+    @property
+    def total(self) -> tuple[int, int]:
+        return int(self.n.sum()), int(self.right.sum())
+
+    def of(self, code: int) -> tuple[int, int]:
+        return int(self.n[code]), int(self.right[code])
+
+    def of_label(self, code: int, label: int) -> tuple[int, int]:
+        return int(self.table[code, label].sum()), int(self.table[code, label, label])
+
+    def total_of_label(self, label: int) -> tuple[int, int]:
+        return int(self.table[:, label].sum()), int(self.table[:, label, label].sum())
 
 
-def _row(own: tuple[int, int], total: tuple[int, int], claimed: float | None) -> dict[str, Any]:
+def _counted(slicing: Slicing, rows: Rows, answers: Answers, said: NDArray[np.int32]) -> _Counts:
+    """Count these rows by slice, their labels and what was said."""
+    codes, slices, k = slicing.codes[rows], len(slicing.names), len(answers.classes)
+    labels, answered = answers.labels[rows], said[rows]
+    k = k if k <= MOST_LABELS else 0
+    table = np.zeros((slices, k, k), np.intp)
+    if k:
+        np.add.at(table, (codes, labels, answered), 1)
+    n = np.bincount(codes, minlength=slices)
+    return _Counts(n, np.bincount(codes[labels == answered], minlength=slices), table)
+
+
+def _row(
+    own: tuple[int, int], total: tuple[int, int], claimed: float | None = None
+) -> dict[str, Any]:
     """One slice against all others, or against what it claims."""
     from scipy.stats import binom, hypergeom
 
@@ -221,8 +258,10 @@ def _row(own: tuple[int, int], total: tuple[int, int], claimed: float | None) ->
     }
 
 
-def _mark_weak(rows: Sequence[dict[str, Any]]) -> None:
-    """Say of each slice whether it is clearly worse, all of them looked at together."""
+def _mark_weak(measured: Sequence[dict[str, Any]]) -> None:
+    """Say of each slice, and label in it, whether it is clearly worse, all looked at together."""
+    left_out = [row["unseen"] for row in measured if row["unseen"]]
+    rows = [*measured, *left_out]
     tested = sorted((row for row in rows if row["p"] is not None), key=lambda row: row["p"])
     found = 0
     for place, row in enumerate(tested, 1):
@@ -233,15 +272,28 @@ def _mark_weak(rows: Sequence[dict[str, Any]]) -> None:
     for row in tested[:found]:
         more = row["error"] - row["rest"]
         row["weak"] = more >= WORSE_BY or row["error"] >= WORSE_TIMES * row["rest"]
+    for row in measured:
+        row["weak"] |= bool(row["unseen"] and row["unseen"]["weak"])
 
 
-def _by_label(answers: Answers, rows: Rows, right: NDArray[np.bool_]) -> dict[str, dict[str, int]]:
-    labels, k = answers.labels[rows], len(answers.classes)
-    if k > MOST_LABELS:
-        return {}
-    n, hits = np.bincount(labels, minlength=k), np.bincount(labels[right[rows]], minlength=k)
-    return {
-        name: {"n": int(n[code]), "right": int(hits[code])}
-        for code, name in enumerate(answers.classes)
-        if n[code]
-    }
+def _by_label(
+    classes: Sequence[str], code: int, known: _Counts, unseen: _Counts, *, tested: bool
+) -> dict[str, dict[str, Any]]:
+    """Each label in a slice against the same label outside it; only counted if not `tested`."""
+    found: dict[str, dict[str, Any]] = {}
+    for label, name in enumerate(classes[: known.table.shape[1]]):
+        rows: list[dict[str, Any] | None] = []
+        for counts in (known, unseen):
+            own = counts.of_label(code, label)
+            against = counts.total_of_label(label) if tested else own
+            taken = {
+                said: int(n)
+                for place, (said, n) in enumerate(
+                    zip(classes, counts.table[code, label], strict=True)
+                )
+                if n and place != label
+            }
+            rows.append({**_row(own, against), "taken_for": taken} if own[0] else None)
+        if rows[0] is not None:
+            found[name] = {**rows[0], "unseen": rows[1]}
+    return found

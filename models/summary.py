@@ -158,7 +158,7 @@ def slice_rows(card: Mapping[str, Any]) -> list[list[str]]:
             str(row["right"]),
             *(shown(row[figure]) for figure in ("error", "low", "high", "rest")),
             "{right} of {n} right".format(**row["unseen"]) if row["unseen"] else "–",
-            "weak" if row["weak"] else "",
+            "; ".join(_weaknesses(row)),
         ]
         for dimension, part in parts.items()
         for name, row in part.items()
@@ -176,6 +176,17 @@ def redelivered(card: Mapping[str, Any]) -> str:
         f"{found['flips']:.1%} of its answers change, out of fold on {found['pictures']} "
         f"pictures; it was {trained} against that: {found['why']}."
     )
+
+
+def _weaknesses(row: Mapping[str, Any]) -> Iterator[str]:
+    """Where in a slice the version is clearly worse: as a whole, or on one label."""
+    if row["weak"]:
+        yield "weak"
+    for label, one in row["labels"].items():
+        if one.get("weak"):
+            yield f"weak on {label}: {one['right']} of {one['n']} right"
+            if one["unseen"]:
+                yield "{right} of {n} with sources left out".format(**one["unseen"])
 
 
 SOURCE_TITLES = ["source", "pictures", "accuracy", "balanced accuracy", "ROC AUC"]
@@ -237,11 +248,19 @@ def as_csv(card: Mapping[str, Any]) -> str:
                 for name, value in row.items():
                     if not isinstance(value, Mapping):
                         writer.writerow([key, scope, part, name, _cell(value)])
+    writer.writerows(["slices", *cells] for cells in _slice_figures(card))
+    return text.getvalue()
+
+
+def _slice_figures(card: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Dimension, slice, figure and value: of each slice, then of each label in it."""
     for dimension, slices in ((card.get("slices") or {}).get("parts") or {}).items():
         for part, row in slices.items():
             for name in SLICE_FIGURES:
-                writer.writerow(["slices", dimension, part, name, _cell(row[name])])
-    return text.getvalue()
+                yield [dimension, part, name, _cell(row[name])]
+            for label, one in row["labels"].items():
+                for name in SLICE_FIGURES:
+                    yield [dimension, part, f"{name} on {label}", _cell(one.get(name))]
 
 
 def _cell(value: float | None) -> str:

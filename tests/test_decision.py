@@ -219,6 +219,27 @@ def test_a_weak_slice_is_said_beside_the_heads_answer() -> None:
     assert said not in reasons(looks, spoken), "people spoke of this very picture"
 
 
+def test_an_accusation_of_a_picture_like_those_wrongly_accused_says_so() -> None:
+    looks = {"width": 2000, "height": 3000, "format": "JPEG", "manner": "photo", "camera": True}
+    real = {"n": 28, "right": 12, "low": 0.37, "rest": 0.17, "weak": True, "unseen": None,
+            "taken_for": {"ai": 16}}  # fmt: skip
+    large = {"n": 60, "right": 44, "low": 0.1, "rest": 0.2, "weak": False, "unseen": None,
+             "labels": {"real": real}}  # fmt: skip
+    card = {**CARD, "slices": {"with_looks": 90, "parts": {"size": {"large": large}}}}
+    version = ModelVersion("v1", "authenticity", "e:1", "svm", "00", False, NOW, card)
+
+    def reasons(p_ai: float) -> str:
+        head = FixedHead(("ai", "real"), (p_ai, 1 - p_ai))
+        sight = Sight(SHA, 0, np.zeros(4, np.float32), None, facts=looks)
+        known = Knowledge(version=version, head=head)
+        return " ".join(decide_each(TASK, known, [sight])[0].reasons)
+
+    said = "Of real pictures like this (large), 16 of 28 were taken for ai"
+    assert said in reasons(0.99)
+    assert said in reasons(0.6), "unsure, and leaning that way"
+    assert said not in reasons(0.1)
+
+
 # --- words ---
 
 

@@ -119,7 +119,12 @@ def test_slices_are_shown_in_every_form_of_the_report(two: Made) -> None:
     }  # fmt: skip
     weak = {**plain, "n": 23, "right": 14, "error": 9 / 23, "low": 0.2, "high": 0.61,
             "rest": 0.05, "p": 0.001, "weak": True, "unseen": {"n": 20, "right": 9}}  # fmt: skip
-    parts = {"manner": {"drawn": weak, "photo": plain}, "source": {"<b>$\\frac": plain}}
+    real = {**weak, "n": 12, "right": 4, "unseen": {"n": 11, "right": 3}, "taken_for": {"ai": 8}}
+    mixed = {**plain, "labels": {"real": real, "ai": plain}}
+    parts = {
+        "manner": {"drawn": weak, "photo": plain, "screen": mixed},
+        "source": {"<b>$\\frac": plain},
+    }
 
     files = render({**card, "slices": {"on": "unseen", "parts": parts}}, tested, validated)
 
@@ -130,6 +135,8 @@ def test_slices_are_shown_in_every_form_of_the_report(two: Made) -> None:
     assert re.search(r"manner +drawn +23 +14 +0\.391 .* weak\n", files["report.txt"].decode())
     rows = list(csv.reader(io.StringIO(files["report.csv"].decode())))
     assert ["slices", "manner", "drawn", "right", "14"] in rows
+    assert "<td>weak on real: 4 of 12 right; 3 of 11 with sources left out</td>" in page
+    assert ["slices", "manner", "screen", "right on real", "4"] in rows
 
 
 def test_the_page_carries_everything_in_itself_and_runs_nothing(hostile: Made) -> None:

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from models.slices import ALIKE, BAND_NAMES, CONFIDENCE, like_this, size_band, slices_of
+from models.slices import (
+    ALIKE,
+    BAND_NAMES,
+    CONFIDENCE,
+    like_this,
+    size_band,
+    slices_of,
+    tells_slices,
+)
 
 SMALL_DRAWING = {"width": 200, "height": 260, "format": "JPEG", "manner": "drawn", "camera": False}
 LARGE_PHOTO = {"width": 4000, "height": 3000, "format": "JPEG", "manner": "photo", "camera": True}
@@ -67,6 +75,82 @@ def test_sources_that_were_left_out_are_said_too() -> None:
     assert "right 14 of 23 times, and 9 of 20 where their whole source was new to it" in sentence
 
 
+def test_few_pictures_of_sources_left_out_are_not_said() -> None:
+    weak = card(manner={"drawn": row(23, 14, weak=True, unseen={"n": 9, "right": 2})})
+
+    (sentence,) = like_this(weak, SMALL_DRAWING, None)
+
+    assert "new to it" not in sentence
+
+
+def test_weakness_on_sources_left_out_is_said_as_that() -> None:
+    unseen = row(20, 9, weak=True, rest=0.25)
+    weak = card(manner={"drawn": row(50, 45, weak=True, unseen=unseen)})
+
+    assert like_this(weak, SMALL_DRAWING, None) == [
+        "On pictures like this (drawn) whose whole source was new to it, it was right 9 of 20 "
+        "times, on others 75% of the time; where it knew the source, 45 of 50 times and 90% on "
+        "others."
+    ]
+
+
+def real_ones(n: int, right: int, **more: Any) -> dict[str, Any]:
+    """A slice that is well as a whole, and weak on real pictures."""
+    real = row(n, right, weak=True, **{"taken_for": {"ai": n - right}, "rest": 0.17, **more})
+    return row(320, 290, labels={"real": real, "ai": row(60, 58, taken_for={"real": 2})})
+
+
+def test_an_answer_that_another_label_was_often_taken_for_is_doubted() -> None:
+    weak = card(size={"large": real_ones(28, 12)})
+
+    assert like_this(weak, LARGE_PHOTO, 0.85, "ai") == [
+        "Of real pictures like this (large), 16 of 28 were taken for ai; of other real pictures "
+        "it was right about 83%."
+    ]
+    assert like_this(weak, LARGE_PHOTO, 0.85, "real") == [], "that answer was not the wrong one"
+    assert like_this(weak, LARGE_PHOTO, 0.85) == []
+
+
+def test_an_answer_is_doubted_by_sources_left_out_too() -> None:
+    unseen = row(20, 8, weak=True, rest=0.3, taken_for={"ai": 12})
+    new = card(size={"large": real_ones(28, 25, unseen=unseen)})
+    beside = card(size={"large": real_ones(28, 12, unseen={**unseen, "weak": False})})
+
+    assert like_this(new, LARGE_PHOTO, 0.85, "ai") == [
+        "Of real pictures like this (large) whose whole source was new to it, 12 of 20 were taken "
+        "for ai, and 3 of 28 where it knew the source; of other real pictures from new sources it "
+        "was right about 70%."
+    ]
+    (sentence,) = like_this(beside, LARGE_PHOTO, 0.85, "ai")
+    assert "16 of 28 were taken for ai, and 12 of 20 where their whole source was" in sentence
+
+
+def test_only_the_answer_that_a_labels_errors_fell_on_is_doubted() -> None:
+    taken = {"ai": 3, "painting": 13}
+    weak = card(size={"large": real_ones(28, 12, taken_for=taken)})
+
+    assert like_this(weak, LARGE_PHOTO, None, "ai") == []
+    (sentence,) = like_this(weak, LARGE_PHOTO, None, "painting")
+    assert "13 of 28 were taken for painting" in sentence
+
+
+def test_labels_are_called_as_the_task_calls_them_now() -> None:
+    weak = card(size={"large": real_ones(28, 12)})
+
+    (sentence,) = like_this(weak, LARGE_PHOTO, None, "AI", {"ai": "AI", "real": "Real"})
+    assert "Of Real pictures like this (large), 16 of 28 were taken for AI" in sentence
+    assert like_this(weak, LARGE_PHOTO, None, "ai", {"real": "ai"}) == [], "they mean the same"
+
+
+def test_a_slice_weak_as_a_whole_and_on_a_label_is_said_once() -> None:
+    weak = card(size={"large": {**real_ones(28, 12), "weak": True}})
+
+    (sentence,) = like_this(weak, LARGE_PHOTO, None, "ai")
+    assert "were taken for ai" in sentence
+    (sentence,) = like_this(weak, LARGE_PHOTO, None, "real")
+    assert "it was right 290 of 320 times" in sentence
+
+
 def test_of_several_weak_slices_the_surely_worst_is_said() -> None:
     weak = card(
         manner={"drawn": row(40, 30, weak=True, low=0.13)},
@@ -101,4 +185,5 @@ def test_band_that_promises_too_much_is_said() -> None:
     "known", [{}, {"slices": None}, {"slices": {"with_looks": 0, "parts": {}}}]
 )
 def test_versions_of_which_nothing_is_known_say_nothing(known: dict[str, Any]) -> None:
-    assert like_this(known, SMALL_DRAWING, 0.9) == []
+    assert like_this(known, SMALL_DRAWING, 0.9, "ai") == []
+    assert not tells_slices(known)

@@ -103,12 +103,14 @@ def test_by_chance_hardly_any_version_has_a_weak_slice() -> None:
     for seed in range(200):
         rng = np.random.default_rng(seed)
         right = rng.random(300) > 0.2
+        unseen = rng.choice([NOTHING, 0, 1], 300).astype(np.int32)
         slicings = {
             dimension: Slicing.of([str(word) for word in rng.integers(0, k, 300)])
             for dimension, k in (("size", 4), ("format", 5), ("manner", 3), ("camera", 2))
         }
-        found = measure_slices(answers(right), sure(300, 0.8), slicings)
-        raised += any(row["weak"] for part in found["parts"].values() for row in part.values())
+        found = measure_slices(answers(right, unseen=unseen), sure(300, 0.8), slicings)
+        rows = [row for part in found["parts"].values() for row in part.values()]
+        raised += any(one["weak"] for row in rows for one in (row, *row["labels"].values()))
 
     assert raised <= 16  # 5 % of 200, and what chance adds to that in 97 of 100 cases
 
@@ -133,7 +135,95 @@ def test_sources_left_out_are_counted_apart() -> None:
 
     part = measure_slices(answers(right, unseen=unseen), sure(40), manners(*[True] * 40))["parts"]
 
-    assert part["manner"]["drawn"]["unseen"] == {"n": 20, "right": 10}
+    found = part["manner"]["drawn"]["unseen"]
+    assert (found["n"], found["right"], found["rest"], found["weak"]) == (20, 10, None, False)
+
+
+def test_opposite_errors_in_a_slice_are_found_by_label() -> None:
+    right = np.ones(400, np.bool_)
+    right[301:340:2] = False  # 20 of 50 real drawings; all 50 drawings by AI are right
+    right[0:300:8] = False  # as many errors, by share, on photographs by AI
+    right[4:12:8] = False
+    drawn = [False] * 300 + [True] * 100
+
+    part = measure_slices(answers(right), sure(400), manners(*drawn))["parts"]["manner"]
+
+    found = part["drawn"]["labels"]
+    assert not part["drawn"]["weak"], "as a whole it is no worse"
+    assert (found["real"]["n"], found["real"]["right"], found["real"]["rest"]) == (50, 30, 0)
+    assert found["real"]["taken_for"] == {"ai": 20}
+    assert (found["real"]["weak"], found["ai"]["weak"]) == (True, False)
+    assert (found["real"]["low"], found["real"]["high"]) == interval(20, 50)
+    assert part["photo"]["labels"]["ai"]["weak"]
+    json.dumps(part, allow_nan=False)
+
+
+def test_few_pictures_of_a_label_are_not_judged() -> None:
+    right = np.ones(318, np.bool_)
+    right[301::2] = False  # nine real drawings, none right
+
+    part = measure_slices(answers(right), sure(318), manners(*[False] * 300, *[True] * 18))[
+        "parts"
+    ]["manner"]
+
+    real = part["drawn"]["labels"]["real"]
+    assert (real["n"], real["right"], real["p"], real["weak"]) == (9, 0, None, False)
+
+
+def test_labels_in_a_band_of_confidence_are_counted_and_not_judged() -> None:
+    confidences = np.repeat([0.55, 0.95], 100)
+    right = np.asarray([*[True] * 55, *[False] * 45, *[True] * 95, *[False] * 5])
+
+    part = measure_slices(
+        answers(right), confidences, {"confidence": confidence_bands(confidences)}
+    )["parts"]["confidence"]
+
+    for row in part.values():
+        assert sum(one["n"] for one in row["labels"].values()) == 100
+        assert not any(one["weak"] for one in row["labels"].values())
+
+
+def test_many_labels_are_not_counted_apart() -> None:
+    n = 120
+    labels = (np.arange(n) % 12).astype(np.int32)
+    classes = tuple(f"letter {i:02}" for i in range(12))
+    many = answers(np.ones(n, np.bool_), classes=classes, labels=labels, said=labels)
+
+    part = measure_slices(many, sure(n), manners(*[True] * 60, *[False] * 60))["parts"]["manner"]
+
+    assert (part["drawn"]["n"], part["drawn"]["right"], part["drawn"]["labels"]) == (60, 60, {})
+
+
+def test_a_slice_that_went_wrong_on_sources_left_out_is_weak() -> None:
+    right = np.ones(200, np.bool_)
+    unseen = (np.arange(200) % 2).astype(np.int32)
+    unseen[101:140:2] = 0  # of 100 drawings 20 real ones, all rightly answered otherwise
+    drawn = manners(*[False] * 100, *[True] * 100)
+
+    row = measure_slices(answers(right, unseen=unseen), sure(200), drawn)["parts"]["manner"][
+        "drawn"
+    ]
+
+    assert (row["n"], row["right"], row["error"]) == (100, 100, 0), "known sources stay apart"
+    assert (row["unseen"]["n"], row["unseen"]["right"]) == (100, 80)
+    assert (row["weak"], row["unseen"]["weak"]) == (True, True)
+    real = row["labels"]["real"]
+    assert (real["unseen"]["taken_for"], real["unseen"]["weak"]) == ({"ai": 20}, True)
+    assert not row["labels"]["ai"]["weak"]
+
+
+def test_few_pictures_of_sources_left_out_make_nothing_weak() -> None:
+    unseen = np.full(200, NOTHING, np.int32)
+    unseen[:60] = np.arange(60) % 2
+    unseen[100:109] = 1 - np.arange(100, 109) % 2  # nine drawings, none right
+    drawn = manners(*[False] * 100, *[True] * 100)
+
+    row = measure_slices(answers(np.ones(200, np.bool_), unseen=unseen), sure(200), drawn)["parts"][
+        "manner"
+    ]["drawn"]
+
+    assert (row["unseen"]["n"], row["unseen"]["right"], row["unseen"]["p"]) == (9, 0, None)
+    assert not row["weak"]
 
 
 def test_looks_come_from_the_store_and_some_may_be_missing(store: Store) -> None:

@@ -61,7 +61,8 @@ class ModelBody(Payload):
     calibration: dict[str, Any]
     slices: dict[str, Any] = Field(
         description="By size, format, manner, camera, confidence and source: pictures, right "
-        "answers, error with its interval, and whether it is clearly worse there than elsewhere."
+        "answers, error with its interval, and whether it is clearly worse there than elsewhere; "
+        "the same of each label in it, and where whole sources had been left out."
     )
     card: dict[str, Any] = Field(description="Everything the version's card says.")
     decay: list[DecayBody] = Field(
