@@ -32,7 +32,7 @@ class Ensemble:
 
     @property
     def id(self) -> str:
-        """Such as `clip:ViT-B-32/openai+builtin-authenticity:1`."""
+        """Such as `clip:ViT-B-32/openai+builtin-authenticity:2`."""
         return "+".join(member.id for member in self._members.values())
 
     @property

@@ -156,7 +156,7 @@ def test_two_sources_give_the_figure_for_unseen_ones(engine: Engine) -> None:
 
 def test_authenticity_gets_a_threshold_from_the_setting_of_now(engine: Engine) -> None:
     teach(engine.store, task="authenticity", labels=("ai", "real"),
-          embedder="builtin-authenticity:1")  # fmt: skip
+          embedder="builtin-authenticity:2")  # fmt: skip
     engine.store.overrides.write({"max_false_accusation": 0.1})
 
     limits = quickly(engine, "authenticity").version.card["thresholds"]

@@ -27,7 +27,7 @@ class _Recipe(NamedTuple):
 _RECIPES = {
     TaskKind.PHOTO: _Recipe(photo.describe, photo.DIM, 2),
     TaskKind.DRAWING: _Recipe(drawing.describe, drawing.DIM, 2),
-    TaskKind.AUTHENTICITY: _Recipe(authenticity.describe, authenticity.DIM, 1),
+    TaskKind.AUTHENTICITY: _Recipe(authenticity.describe, authenticity.DIM, 2),
 }
 
 

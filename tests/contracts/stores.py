@@ -82,7 +82,7 @@ def version(name: str, task: str = "authenticity", **fields: Any) -> ModelVersio
     values: dict[str, Any] = {
         "id": name,
         "task": task,
-        "embedder": "builtin-authenticity:1",
+        "embedder": "builtin-authenticity:2",
         "classifier": "logistic_regression",
         "sha256": sha(name),
         "demo": False,
@@ -105,7 +105,7 @@ def verdict(name: str, task: str = "authenticity", **fields: Any) -> Verdict:
         "evidence": (Evidence("c2pa", "made by a camera", "valid", "real", {"issuer": "x"}),),
         "nearest": (Nearest(3, "real", 0.5),),
         "model_version": "v1",
-        "embedder": "builtin-authenticity:1",
+        "embedder": "builtin-authenticity:2",
         "trained_at": NOON,
         "corrections": 4,
         "picture": facts(name, phash=2**64 - 1),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain import PictureFacts, TaskKind
 from embeddings.builtin import Builtin, augment
+from embeddings.builtin.authenticity import PARTS
 from embeddings.images import Picture, decode, encode_jpeg, resize
 
 KINDS = list(TaskKind)
@@ -66,7 +67,7 @@ def test_ids_name_the_kind_and_a_version() -> None:
     assert [Builtin(kind).id for kind in KINDS] == [
         "builtin-photo:2",
         "builtin-drawing:2",
-        "builtin-authenticity:1",
+        "builtin-authenticity:2",
     ]
 
 
@@ -164,6 +165,25 @@ def test_authenticity_sees_recompression() -> None:
     sharp = scene(4)
     pressed = decode(encode_jpeg(sharp, quality=30)).pixels
     assert similarity(TaskKind.AUTHENTICITY, sharp, pressed) < 0.95
+
+
+def test_authenticity_says_alike_of_a_picture_at_two_sizes_beyond_those_it_reads() -> None:
+    coarse = resize(scene(8, 60, 80), 2000, 1500)
+    assert similarity(TaskKind.AUTHENTICITY, coarse, resize(coarse, 1600, 1200)) > 0.97
+
+
+def test_authenticity_sees_colour_and_not_brightness_alone() -> None:
+    coloured = scene(9)
+    grey = np.repeat(coloured.mean(2, keepdims=True).astype(np.uint8), 3, 2)
+    assert similarity(TaskKind.AUTHENTICITY, coloured, grey) < 0.9
+
+
+def test_parts_of_an_authenticity_vector_are_of_the_stated_length_and_weight() -> None:
+    row = Builtin(TaskKind.AUTHENTICITY).embed([picture(scene(10))])[0]
+    ends = np.cumsum([*PARTS.values()])
+    assert ends[-1] == len(row)
+    weights = [np.linalg.norm(part) for part in np.split(row, ends[:-1])]
+    assert min(weights) > 0.1
 
 
 @pytest.mark.parametrize(("kind", "number"), [(TaskKind.DRAWING, 8), (TaskKind.PHOTO, 6)])

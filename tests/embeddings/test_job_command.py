@@ -34,7 +34,7 @@ from tests import tiny_clip
 from tests.pictures import encode, photo
 
 ROOT = Path(__file__).resolve().parents[2]
-EMBEDDER = "builtin-authenticity:1"
+EMBEDDER = "builtin-authenticity:2"
 LIMIT = 60.0
 
 
@@ -195,7 +195,7 @@ def test_all_tasks_or_one_and_the_table_tells(call: Call, store: Store) -> None:
     assert one.code == rest.code == nothing.code == 0
     assert "builtin-drawing:" in one.out
     assert "authenticity" not in one.out
-    assert re.search(r"authenticity .*builtin-authenticity:1 .* 3 ", rest.out)
+    assert re.search(r"authenticity .*builtin-authenticity:2 .* 3 ", rest.out)
     assert "Nothing to embed" in nothing.out
 
 

@@ -37,7 +37,7 @@ def test_fresh_installation_is_healthy_and_says_that_nothing_is_taught(client: F
         "kind": "authenticity", "trained": False, "demo": False, "version": None, "samples": 0,
         "corrections": 0, "problem": None,
     }  # fmt: skip
-    assert document["embedder"]["id"] == "builtin-authenticity:1"
+    assert document["embedder"]["id"] == "builtin-authenticity:2"
     assert set(document["embedders"]) == {"photo", "drawing", "authenticity"}
     assert document["scheduler"] == {"last_run": None, "next_run": None, "running": 0}
     assert document["version"]

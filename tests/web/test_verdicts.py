@@ -109,7 +109,7 @@ def test_demonstration_says_so_in_every_verdict(engine: Engine) -> None:
 def test_verdict_says_which_embedder_answered_and_why(taught: FlaskClient) -> None:
     document = taught.post("/classify", data={"image": file(jpeg())}).get_json()
     assert document["encoder"] == {
-        "id": "builtin-authenticity:1",
+        "id": "builtin-authenticity:2",
         "reason": "ENCODER=builtin asks for it.",
     }
 

@@ -31,7 +31,7 @@ def test_untaught_task_has_no_model(client: FlaskClient) -> None:
 
 def test_model_info_shows_the_card(engine: Engine) -> None:
     version = ModelVersion(
-        "v1", "authenticity", "builtin-authenticity:1", "logistic_regression", "0" * 64, False,
+        "v1", "authenticity", "builtin-authenticity:2", "logistic_regression", "0" * 64, False,
         datetime(2026, 11, 21, tzinfo=UTC), CARD,
     )  # fmt: skip
     engine.store.versions.add(version)
@@ -53,7 +53,7 @@ def test_model_info_shows_the_card(engine: Engine) -> None:
 def test_model_info_is_not_bloated_by_what_the_version_is_held_to(engine: Engine) -> None:
     support = {"anchors": {"0" * 64: "ai"}, "golden": {"1" * 64: "real"}}
     version = ModelVersion(
-        "v1", "authenticity", "builtin-authenticity:1", "logistic_regression", "0" * 64, False,
+        "v1", "authenticity", "builtin-authenticity:2", "logistic_regression", "0" * 64, False,
         datetime(2026, 11, 21, tzinfo=UTC), {**CARD, "support": support},
     )  # fmt: skip
     engine.store.versions.add(version)

@@ -15,7 +15,7 @@ from web.payloads import ErrorDetail, Payload
 class EmbedderBody(Payload):
     """What turns pictures into vectors, and why this one."""
 
-    id: str = Field(examples=["builtin-authenticity:1"])
+    id: str = Field(examples=["builtin-authenticity:2"])
     dim: int
     device: str
     runtime: str

@@ -134,7 +134,7 @@ class VerdictModel(Payload):
     """What answered. `demo`: the demonstration lesson, not a model of your own pictures."""
 
     version: str | None
-    embedder: str = Field(examples=["builtin-authenticity:1"])
+    embedder: str = Field(examples=["builtin-authenticity:2"])
     trained_at: datetime | None
     corrections: int
     demo: bool
@@ -163,7 +163,7 @@ class Timing(Payload):
 class EncoderNote(Payload):
     """Which embedder answered, and why that one."""
 
-    id: str = Field(examples=["builtin-authenticity:1"])
+    id: str = Field(examples=["builtin-authenticity:2"])
     reason: str
 
 
