@@ -1,0 +1,97 @@
+"""What people said of a picture, or of its copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from decision.nouns import Decision, Policy, Sight
+from domain import UNSURE, Correction, People, Task, VerdictSource
+from models.knowledge import Knowledge
+from models.memory import Match
+from models.standing import Opinion
+
+MOST_NAMED = 5
+"""People and pictures named in a reason."""
+
+
+def by_memory(task: Task, opinion: Opinion, alone: Decision, policy: Policy) -> Decision:
+    """By what people said of exactly this picture."""
+    shares = {**dict.fromkeys(task.labels, 0.0), **opinion.shares}
+    prediction = opinion.label or UNSURE
+    confidence = shares[opinion.label] if opinion.label else max(shares.values())
+    if opinion.disputed:
+        votes = opinion.votes[-MOST_NAMED:]
+        told = ", ".join(f"{_who(vote, policy)} says {vote.label}" for vote in votes)
+        reason = f"People differ about this very picture: {told}. It waits in the conflict queue."
+    else:
+        vote = opinion.votes[-1]
+        who = _who(vote, policy)
+        reason = f"{who} labelled this very picture {vote.label} on {vote.created_at:%Y-%m-%d}."
+    return replace(
+        alone,
+        prediction=prediction,
+        confidence=confidence,
+        probabilities=shares,
+        source=VerdictSource.MEMORY,
+        reasons=(reason,),
+        people=_people(opinion, copies=0),
+    )
+
+
+def by_copies(
+    known: Knowledge,
+    sight: Sight,
+    matches: Sequence[Match] | None,
+    alone: Decision,
+    policy: Policy,
+) -> Decision:
+    """By what people said of its copies, if they said something; else by the head."""
+    if matches is None:
+        matches = known.near(sight.phash, sight.likeness)
+    alike = [(match, known.opinions[match.sha256]) for match in matches]
+    alike = [(match, said) for match, said in alike if said.label is not None]
+    # somebody trusted leads among copies as on one picture: no copy of a stranger's outvotes them
+    led = [(match, said) for match, said in alike if said.vote.trusted]
+    return _by_similar(led or alike, alone, policy) if alike else alone
+
+
+def _by_similar(
+    alike: Sequence[tuple[Match, Opinion]], alone: Decision, policy: Policy
+) -> Decision:
+    """Pictures like it were labelled: they weigh by their similarity, the head has the rest."""
+    total = sum(match.similarity for match, _ in alike)
+    best = max(match.similarity for match, _ in alike)
+    chances = {label: (1 - best) * p for label, p in alone.probabilities.items()}
+    for match, said in alike:
+        label = str(said.label)
+        chances[label] = chances.get(label, 0.0) + best * match.similarity / total
+    chances = {label: p / sum(chances.values()) for label, p in chances.items()}
+    prediction = max(chances, key=lambda label: chances[label])
+    reasons = [
+        f"It is {match.similarity:.0%} like the picture {match.sha256[:12]}, "
+        f"which {_who(said.vote, policy)} labelled {said.vote.label}."
+        for match, said in alike
+    ]
+    if any(said.disputed for _, said in alike):
+        reasons.append("People differ about a picture like it.")
+    return replace(
+        alone,
+        prediction=prediction,
+        confidence=chances[prediction],
+        probabilities=chances,
+        source=VerdictSource.SIMILAR,
+        reasons=tuple(reasons),
+        alike=tuple(match for match, _ in alike),
+        people=_people(alike[0][1], copies=len(alike)),
+    )
+
+
+def _people(opinion: Opinion, *, copies: int) -> People:
+    return People(opinion.label, opinion.shares, len(opinion.votes), opinion.disputed, copies)
+
+
+def _who(vote: Correction, policy: Policy) -> str:
+    if policy.names_people:
+        return vote.person
+    return "somebody trusted" if vote.trusted else "somebody"
