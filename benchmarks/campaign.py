@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import roc_auc_score
+from scipy.stats import rankdata
 
 from benchmarks.forms import DELIVERED, EQUALISED, examples, read
 from benchmarks.ledger import record
@@ -178,12 +178,17 @@ def areas(answers: Answers) -> dict[str, Any]:
 
 
 def _pooled_and_mean(answers: Answers) -> tuple[float, float, dict[str, float]]:
-    each = {
-        source: float(roc_auc_score(truth, scores)) for source, (scores, truth) in answers.items()
-    }
+    each = {source: _area(truth, scores) for source, (scores, truth) in answers.items()}
     scores = np.concatenate([one for one, _ in answers.values()])
     truth = np.concatenate([one for _, one in answers.values()])
-    return float(roc_auc_score(truth, scores)), float(np.mean([*each.values()])), each
+    return _area(truth, scores), float(np.mean([*each.values()])), each
+
+
+def _area(truth: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Area under the ROC curve by ranks: it is asked for a hundred thousand times."""
+    n = int(truth.sum())
+    ranks = rankdata(scores)[truth].sum()
+    return float((ranks - n * (n + 1) / 2) / (n * (len(truth) - n)))
 
 
 def _told(trial: Mapping[str, Any]) -> str:
