@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from typing import Any
 
 DEFAULT_TASK = "authenticity"
 UNSURE = "unsure"
+OTHER = "(other)"
+"""What a verdict says for all labels that it does not name."""
 FILE_FACTS = "file:1"
 """The recipe by which facts of a file are read; another whenever one of them would change."""
 LOOKS = "looks:1"
@@ -394,6 +397,19 @@ class ModelVersion:
     demo: bool
     created_at: datetime
     card: Mapping[str, Any]
+
+
+def most_probable(probabilities: Mapping[str, float], most: int) -> dict[str, float]:
+    """So many labels, the most probable first, and all others as `OTHER`: the sum stays.
+
+    What was cut so before may be cut again: the others of then are among the others.
+    """
+    named = [item for item in probabilities.items() if item[0] != OTHER]
+    ranked = sorted(named, key=lambda item: -item[1])
+    kept, others = dict(ranked[:most]), [p for _, p in ranked[most:]]
+    if OTHER in probabilities:
+        others.append(probabilities[OTHER])
+    return {**kept, OTHER: math.fsum(others)} if others else kept
 
 
 @dataclass(frozen=True, slots=True)

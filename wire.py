@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from domain import Answer, Correction, ExposrError, Golden, Receipt, Statistics, Verdict
+from domain import (
+    OTHER,
+    Answer,
+    Correction,
+    ExposrError,
+    Golden,
+    Receipt,
+    Statistics,
+    Verdict,
+    most_probable,
+)
 
-OTHER = "(other)"
 SHOWN_LABELS = 10
+"""Past so many the others are told as one."""
 
 
 def describe(verdict: Verdict) -> dict[str, Any]:
     """The verdict under the names other programs know, JSON-ready."""
-    shown = _shown_probabilities(verdict.probabilities)
+    shown = most_probable(verdict.probabilities, SHOWN_LABELS)
     return {
         "id": verdict.id,
         "task": verdict.task,
@@ -53,25 +61,12 @@ def describe(verdict: Verdict) -> dict[str, Any]:
 def _statistics(said: Statistics | None) -> dict[str, Any] | None:
     if said is None:
         return None
-    parts = {name: _shown_probabilities(part) for name, part in said.parts.items()}
+    parts = {name: most_probable(part, SHOWN_LABELS) for name, part in said.parts.items()}
     return {
         **asdict(said),
-        "probabilities": _shown_probabilities(said.probabilities),
+        "probabilities": most_probable(said.probabilities, SHOWN_LABELS),
         "parts": parts,
     }
-
-
-def _shown_probabilities(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """The largest first; past ten labels the ten largest and the rest as one, kept so or not."""
-    known = [item for item in probabilities.items() if item[0] != OTHER]
-    ranked = sorted(known, key=lambda item: -item[1])
-    shown = dict(ranked[:SHOWN_LABELS])
-    rest = [p for _, p in ranked[SHOWN_LABELS:]]
-    if OTHER in probabilities:
-        rest.append(probabilities[OTHER])
-    if rest:
-        shown[OTHER] = math.fsum(rest)
-    return shown
 
 
 def describe_error(error: ExposrError) -> dict[str, Any]:

@@ -19,14 +19,12 @@ from sqlalchemy import (
     update,
 )
 
-from domain import UNSURE, Conflict, Limited, NewCorrection, TeachLimits, Unacceptable
+from domain import OTHER, UNSURE, Conflict, Limited, NewCorrection, TeachLimits, Unacceptable
 from storage import schema
 from storage.live import IS_LIVE, IS_VISIBLE
 
 MAX_LABEL = 64
 MAX_SHOWN = 20
-OTHER = "(other)"
-"""What a verdict says for all labels that it does not name."""
 RESERVED_LABELS = (UNSURE, OTHER)
 """What a verdict says in the place of a label."""
 REFUSED = frozenset({"Cc", "Cs", "Cn", "Zl", "Zp"})

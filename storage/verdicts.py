@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -23,10 +22,10 @@ from domain import (
     Statistics,
     Verdict,
     VerdictSource,
+    most_probable,
 )
 from storage import schema
 from storage.columns import storable, through_json
-from storage.labels import OTHER
 from storage.state import task_id_of
 from storage.store import Database
 
@@ -150,7 +149,7 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
         "demo": verdict.demo,
         "created_at": verdict.created_at,
         "detail": {
-            "probabilities": _most_probable(verdict.probabilities),
+            "probabilities": most_probable(verdict.probabilities, KEPT_LABELS),
             "reasons": verdict.reasons,
             "evidence": [asdict(evidence) for evidence in verdict.evidence],
             "nearest": [asdict(nearest) for nearest in verdict.nearest],
@@ -167,18 +166,9 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
 
 
 def _statistics(said: Statistics) -> dict[str, Any]:
-    parts = {name: _most_probable(part) for name, part in said.parts.items()}
-    kept = _most_probable(said.probabilities)
+    parts = {name: most_probable(part, KEPT_LABELS) for name, part in said.parts.items()}
+    kept = most_probable(said.probabilities, KEPT_LABELS)
     return {**asdict(said), "probabilities": kept, "parts": parts}
-
-
-def _most_probable(probabilities: Mapping[str, float]) -> dict[str, float]:
-    """As they are, or the most probable and all others as one: they add up to the same."""
-    if len(probabilities) <= KEPT_LABELS:
-        return dict(probabilities)
-    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
-    others = math.fsum(p for _, p in ranked[KEPT_LABELS:])
-    return {**dict(ranked[:KEPT_LABELS]), OTHER: others}
 
 
 def _verdict(row: Row[Any] | SimpleNamespace) -> Verdict:

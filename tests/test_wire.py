@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain import PictureFacts, TaskKind, Unacceptable, Verdict, VerdictSource
+from domain import OTHER, PictureFacts, TaskKind, Unacceptable, Verdict, VerdictSource
 from storage import Store
-from wire import OTHER, describe, describe_error
+from wire import describe, describe_error
 
 
 def a_verdict(probabilities: dict[str, float]) -> Verdict:

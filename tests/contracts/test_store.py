@@ -12,9 +12,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from domain import Conflict, NotFound, Seal, Split, Task, TaskKind, Unacceptable
+from domain import (
+    OTHER,
+    Conflict,
+    NotFound,
+    Seal,
+    Split,
+    Statistics,
+    Task,
+    TaskKind,
+    Unacceptable,
+    VerdictSource,
+)
 from storage import State, Store, schema
-from storage.labels import OTHER
 from tests.contracts.stores import (
     NOON,
     WRITINGS,
@@ -477,6 +487,28 @@ def test_verdict_of_thousands_of_labels_keeps_the_most_probable_and_the_sum(
     with any_store.database.reading() as connection:
         detail = connection.execute(select(schema.verdicts.c.detail)).scalar_one()
     assert len(json.dumps(detail)) < 3000
+
+
+@pytest.mark.parametrize("labels", [20, 21, 50])
+def test_verdict_that_was_cut_to_what_is_kept_is_kept_as_it_is(
+    any_store: Store, labels: int
+) -> None:
+    chances = {f"label {i}": (i + 1) * 2 / (labels * (labels + 1)) for i in range(labels)}
+    said = Statistics(
+        "label 1", 0.5, chances, VerdictSource.MODEL, parts={"clip": chances, "builtin": chances}
+    )
+    cut = any_store.verdicts.as_kept(verdict("cut", probabilities=chances, statistics=said))
+    assert any_store.verdicts.as_kept(cut) == cut
+    any_store.verdicts.add(cut)
+    found = any_store.verdicts.get("cut")
+    assert found == cut
+    assert found.statistics is not None
+    for told in (
+        found.probabilities,
+        found.statistics.probabilities,
+        found.statistics.parts["clip"],
+    ):
+        assert math.fsum(told.values()) == pytest.approx(1, abs=1e-12)
 
 
 def test_verdict_of_twenty_labels_is_kept_whole(any_store: Store) -> None:

@@ -165,6 +165,24 @@ def test_task_of_many_odd_labels_has_valid_records(client: FlaskClient) -> None:
             assert check(record, served_keys(client)).result is Result.VALID
 
 
+@pytest.mark.parametrize("count", [21, 50])
+def test_answer_of_more_labels_than_are_kept_has_a_valid_record_that_says_the_same(
+    client: FlaskClient, count: int
+) -> None:
+    labels = [f"label {i}" for i in range(count)]
+    client.post("/tasks", json={"name": "letters", "labels": labels, "kind": "photo"})
+    for seed, label in enumerate(labels):
+        said = {"image": file(jpeg(seed, 32, 32)), "label": label}
+        assert client.post("/tasks/letters/train", data=said).status_code == 201
+    answered = given(client, count, "/tasks/letters")
+    record = record_of(client, answered["id"])
+    assert check(record, served_keys(client)).result is Result.VALID
+    assert {name: record[name] for name in answered} == answered
+    for told in (record["probabilities"], record["statistics"]["probabilities"]):
+        assert len(told) == 11
+        assert sum(told.values()) == pytest.approx(1)
+
+
 def test_every_picture_of_a_batch_has_its_own_record(taught: FlaskClient) -> None:
     images = [file(jpeg(seed)) for seed in range(3)]
     results = taught.post("/batch_classify", data={"images": images}).get_json()["results"]
