@@ -14,7 +14,7 @@ import numpy as np
 
 from models.card import Predictions
 from models.changes import CHANGED, change_rows, told
-from models.markup import table
+from models.markup import STYLE, table
 from models.metrics import reliability
 from models.slices import ALIKE, CONFIDENCE, SOURCE
 from models.summary import (
@@ -44,15 +44,6 @@ NUMBERED_FROM = 13
 """Labels from which plots show their numbers, which the legend explains."""
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,15}")
 """Labels that a plot can write: its font has few scripts, and $ would start a formula."""
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;
-color:#1a1a1a;background:#fff}
-h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
-table{border-collapse:collapse;margin:.6rem 0;font-variant-numeric:tabular-nums}
-th,td{padding:.2rem .8rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}
-td+td,th+th{text-align:right}figure{display:inline-block;margin:0 1rem 1rem 0}
-figcaption{color:#555}img{max-width:100%}.wide{overflow-x:auto}
-"""
 
 
 def render(
