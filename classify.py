@@ -92,6 +92,7 @@ from numpy.typing import NDArray
 from config import load_settings
 from decision import Decision, Policy, Sight, decide_each
 from domain import (
+    LOOKS,
     UNSURE,
     Conflict,
     Evidence,
@@ -177,7 +178,7 @@ def classify(
     embedded = time.perf_counter()
     known = engine.learned.knowledge(task)
     near = engine.neighbours.familiarities(task, known, [(s.sha256, s.vector) for s in seen])
-    facts = _facts(known, pictures)
+    facts = _facts(engine, known, pictures)
     seen = [
         replace(sight, familiarity=one, facts=fact)
         for sight, one, fact in zip(seen, near, facts, strict=True)
@@ -328,12 +329,15 @@ def _cached(
     return known
 
 
-def _facts(known: Knowledge, pictures: Sequence[Picture]) -> list[Mapping[str, Any] | None]:
+def _facts(
+    engine: Engine, known: Knowledge, pictures: Sequence[Picture]
+) -> list[Mapping[str, Any] | None]:
     """What pictures look like, where the version that answers tells of pictures like them."""
     version = known.version
     if version is None or version.demo or not tells_slices(version.card):
         return [None] * len(pictures)
-    return [looks(picture) for picture in pictures]
+    noted = engine.store.file_facts.get(LOOKS, {picture.facts.sha256 for picture in pictures})
+    return [noted.get(picture.facts.sha256) or looks(picture) for picture in pictures]
 
 
 def _likenesses(pictures: Sequence[Picture]) -> NDArray[np.float32]:

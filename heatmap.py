@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config import VERSION
-from domain import UNSURE, Conflict, Limited, NotFound, Task, Verdict, VerdictSource
+from domain import UNSURE, Conflict, NotFound, Task, Verdict, VerdictSource
+from drawn import Drawn
 from embeddings import Embedder
 from embeddings.clip import Clip, Patches
 from embeddings.covering import Coverable, Grid
-from embeddings.images import Limits, Picture, decode
+from embeddings.images import Limits, Picture, decode, within
 from embeddings.overlay import draw_heat
 from engine import Engine
 from models import Head
@@ -33,18 +32,21 @@ from models.heat import (
     try_heat,
 )
 from models.knowledge import Knowledge
+from turns import Turn
 
 AT_ONCE = 32
 AT_ONCE_PIXELS = 24_000_000
 """Covered copies of a picture that are in memory together: so many, and of so many pixels."""
-WAIT_SECONDS = 10.0
-"""A map takes the processor for seconds: one is made at a time, and who comes meanwhile waits."""
-RETRY_SECONDS = 5
+MOST_PIXELS = 2_000_000
+"""Larger pictures are made smaller first: a map takes up to 150 embeddings of the picture."""
+RETRY_SECONDS = 10
+KEPT, KEPT_BYTES = 64, 64_000_000
+"""Answers held in memory, and bytes of their files: a map asked for again costs nothing."""
 
 BY_HEAD = (VerdictSource.MODEL, VerdictSource.TEXT)
 """What a map explains: answers by what a picture shows."""
 
-_making = threading.Lock()
+MAKING = Turn("Another heat map is being made.", retry_seconds=RETRY_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +82,26 @@ class HeatMap:
     trial: Trial
 
 
+@dataclass(frozen=True, slots=True)
+class NoMap:
+    """Why there is no map of an answer: what a `Conflict` says of it."""
+
+    message: str
+    detail: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, conflict: Conflict) -> NoMap:
+        """What was said; the error itself holds on to all that was at hand when it was raised."""
+        return cls(conflict.message, conflict.detail)
+
+
+_made: Drawn[HeatMap | NoMap] = Drawn(
+    lambda made: len(made.png) if isinstance(made, HeatMap) else 0,
+    most=KEPT,
+    most_bytes=KEPT_BYTES,
+)
+
+
 class Asked(NamedTuple):
     """Whose score is looked at: a label by a head, of a picture by an embedder."""
 
@@ -110,26 +132,40 @@ def heat_map(engine: Engine, verdict: Verdict, data: bytes | None = None) -> Hea
         It rests on something else than what the picture shows, what gave it answers no longer, or
         no map is better than chance.
     Limited
-        Other maps are being made.
+        Another map is being made.
     """
     task = engine.store.tasks.get(verdict.task)
+    if engine.store.verdicts.task_id(verdict.id) != task.id:
+        raise NotFound("The task of this verdict was reset since.")
     if verdict.source not in BY_HEAD:
         raise Conflict(_no_model(verdict), source=verdict.source.value)
+    # read before what is known: a map of what was learned meanwhile is never taken for an older
+    state = engine.store.versions.state(task.name)
     known = engine.learned.knowledge(task)
     head = _head_of(engine, task, known, verdict)
-    if data is None:
-        data = _kept_file(engine, verdict)
-    picture = decode(data, Limits.of(engine.settings))
-    with _alone():
-        asked = _asked(engine, task, head, verdict, picture)
-        return _drawn(asked, verdict, known.standing.seq)
-
-
-def _kept_file(engine: Engine, verdict: Verdict) -> bytes:
-    sha256 = verdict.picture.sha256
-    if not engine.store.blobs.exists(sha256):
+    if data is None and not engine.store.blobs.exists(verdict.picture.sha256):
         raise NotFound("The file of this picture is not kept, so no heat map can be made of it.")
-    return engine.store.blobs.get(sha256)
+    key = verdict.id, state.task_id, state.counter
+    made = _made.get(key)
+    if made is None:
+        with MAKING:
+            file = engine.store.blobs.get(verdict.picture.sha256) if data is None else data
+            made = _tried(engine, task, known, head, verdict, file)
+            _made.put(key, made)
+    if isinstance(made, NoMap):
+        raise Conflict(made.message, **made.detail)
+    return made
+
+
+def _tried(
+    engine: Engine, task: Task, known: Knowledge, head: Head, verdict: Verdict, data: bytes
+) -> HeatMap | NoMap:
+    picture = decode(data, Limits.of(engine.settings))
+    try:
+        asked = _asked(engine, task, head, verdict, within(picture, MOST_PIXELS))
+        return _drawn(asked, verdict, known.standing.seq)
+    except Conflict as conflict:
+        return NoMap.of(conflict)
 
 
 def _no_model(verdict: Verdict) -> str:
@@ -158,8 +194,22 @@ def _asked(engine: Engine, task: Task, head: Head, verdict: Verdict, picture: Pi
         chances[meant] = chances.get(meant, 0.0) + float(p)
     best = max(chances, key=lambda label: chances[label])
     if verdict.prediction not in (UNSURE, best):
-        raise Conflict("What was learned since answers otherwise. Ask about the picture again.")
+        raise Conflict(_otherwise(picture))
     return Asked(task, head, best, embedder, picture)
+
+
+def _otherwise(picture: Picture) -> str:
+    if _is_smaller(picture):
+        return (
+            "This picture is too large to be tried part by part, and made smaller it is answered "
+            "otherwise. So no map would be one of this answer."
+        )
+    return "What was learned since answers otherwise. Ask about the picture again."
+
+
+def _is_smaller(picture: Picture) -> bool:
+    """Whether it is looked at smaller than its file shows it."""
+    return picture.pixels[..., 0].size < picture.facts.width * picture.facts.height
 
 
 def look_for(asked: Asked) -> Found:
@@ -270,6 +320,7 @@ def _texts(asked: Asked, verdict: Verdict, found: Found, corrections: int) -> di
             f"map laid elsewhere by {trial.shifted:.2f} ({SHUFFLES} of each, p = "
             f"{trial.chance:.2f}). It says where the model looks, not why, nor that it is right; "
             "some models look more closely at the middle, whatever is there."
+            f"{_scale_told(asked.picture)}"
         ),
         "Source": f"verdict {verdict.id}, model {verdict.model_version or 'taught'}, "
         f"{verdict.corrections} corrections (drawn after {corrections}), "
@@ -278,11 +329,6 @@ def _texts(asked: Asked, verdict: Verdict, found: Found, corrections: int) -> di
     }
 
 
-@contextmanager
-def _alone() -> Iterator[None]:
-    if not _making.acquire(timeout=WAIT_SECONDS):
-        raise Limited("Other heat maps are being made.", retry_after=RETRY_SECONDS)
-    try:
-        yield
-    finally:
-        _making.release()
+def _scale_told(picture: Picture) -> str:
+    height, width = picture.pixels.shape[:2]
+    return f" It was looked at made smaller, to {width} x {height}." if _is_smaller(picture) else ""

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from decision import Decision, Sight, decide_each
 from domain import UNSURE, Delivered, Stability, Statistics, Task, TaskKind, VerdictSource
 from embeddings import Embedder
-from embeddings.images import Picture
+from embeddings.images import Picture, within
 from embeddings.redelivery import embed_redelivered
 from models.knowledge import Knowledge
 from models.promise import ACCUSED
+from turns import Turn
 
 UNKNOWN = "0" * 64
 """Stands for the name of a file that nobody has spoken of."""
+MOST_PIXELS = 2_000_000
+"""Larger pictures are made smaller before they are delivered anew, about as messengers do: of
+25 million pixels the copies would keep a core busy for half a minute."""
+SHRUNK = "shrunk"
+"""The delivery that such a picture has besides: made smaller, and not saved anew."""
+MOST_AT_ONCE = 8
+"""Pictures of one request, over HTTP, that are delivered anew."""
+RETRY_SECONDS = 5
+WEIGHING = Turn("Another picture's stability is being looked at.", retry_seconds=RETRY_SECONDS)
+"""Taken while a request's pictures are delivered anew: others are answered without, meanwhile."""
 BY_STATISTICS = frozenset({VerdictSource.MODEL, VerdictSource.TEXT})
 """What decides anew when a picture comes anew. People's word on it holds for its copies, which
 are recognised by likeness; a signed word holds for the file that bears it."""
@@ -26,6 +39,7 @@ SPOKEN = {
     "thumbnail": "a thumbnail",
     "crop_95": "its middle 95 %",
     "webp": "a WebP",
+    SHRUNK: "2 megapixels",
 }
 
 
@@ -33,6 +47,8 @@ def stability_of(
     task: Task, known: Knowledge, embedder: Embedder, picture: Picture, sent: Decision
 ) -> Stability | None:
     """Score a picture as it may be delivered anew. Nothing is kept.
+
+    One of more than two million pixels is made smaller first, which is a delivery of its own.
 
     Parameters
     ----------
@@ -54,7 +70,11 @@ def stability_of(
     """
     if sent.statistics.source is VerdictSource.NONE:
         return None
-    names, vectors = embed_redelivered(picture, embedder)
+    smaller = within(picture, MOST_PIXELS)
+    names, vectors = embed_redelivered(smaller, embedder)
+    if smaller is not picture:
+        names = (SHRUNK, *names)
+        vectors = np.concatenate([embedder.embed([smaller]), vectors])
     sights = [Sight(UNKNOWN, 0, vector, None) for vector in vectors]
     # no matches: copies are recognised whatever the head says, and it is the head that is asked
     decisions = decide_each(task, known, sights, [()] * len(sights))
@@ -78,6 +98,8 @@ def weighed(decision: Decision, stability: Stability | None) -> Decision:
     if stability is None:
         return decision
     span = f"{stability.label} between {stability.low:.0%} and {stability.high:.0%}"
+    if any(one.name == SHRUNK for one in stability.deliveries):
+        span += "; as it is large, it was made smaller to 2 megapixels before"
     if not stability.flips:
         reason = f"The statistics hold when it is saved anew, made smaller or cut: {span}."
         return replace(decision, reasons=(*decision.reasons, reason))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import TaskKind
-from embeddings.images import Picture, resize
+from embeddings.images import Picture, resize, shrunk
 
 CELLS = 8
 """Cells along the longer side; as many along the shorter one as make them about square."""
@@ -94,7 +94,7 @@ class Coverable:
         first; to noise, which authenticity looks at, it does.
         """
         if kind is not TaskKind.AUTHENTICITY:
-            picture = _shrunk(picture)
+            picture = _within_look(picture)
         pixels = picture.pixels
         if kind is TaskKind.DRAWING:
             ground = _flat(pixels, np.median(_border(pixels), axis=0))
@@ -114,14 +114,9 @@ class Coverable:
         return Picture(pixels, self.picture.facts, alpha)
 
 
-def _shrunk(picture: Picture) -> Picture:
-    height, width = picture.pixels.shape[:2]
-    scale = LOOK_SIDE / max(height, width)
-    if scale >= 1:
-        return picture
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    alpha = None if picture.alpha is None else resize(picture.alpha, *size)
-    return Picture(resize(picture.pixels, *size), picture.facts, alpha)
+def _within_look(picture: Picture) -> Picture:
+    scale = LOOK_SIDE / max(picture.pixels.shape[:2])
+    return picture if scale >= 1 else shrunk(picture, scale)
 
 
 def _smooth(pixels: Pixels) -> Pixels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 import threading
 import warnings
@@ -429,6 +430,22 @@ def resize(
     """
     image = Image.fromarray(pixels)
     return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=gap))
+
+
+def shrunk(picture: Picture, scale: float) -> Picture:
+    """The picture made smaller by a factor in (0, 1); its facts stay those of the file."""
+    height, width = picture.pixels.shape[:2]
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    alpha = None if picture.alpha is None else resize(picture.alpha, *size)
+    return Picture(resize(picture.pixels, *size), picture.facts, alpha, picture.camera)
+
+
+def within(picture: Picture, most_pixels: int) -> Picture:
+    """The picture itself, or made smaller where it has more pixels than that."""
+    height, width = picture.pixels.shape[:2]
+    if height * width <= most_pixels:
+        return picture
+    return shrunk(picture, math.sqrt(most_pixels / (height * width)))
 
 
 def to_grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

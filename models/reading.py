@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +22,8 @@ RECIPE = 1
 """Moves when a text would be read to another vector."""
 AT_ONCE = 128
 """Texts read while somebody waits: ViT-B/32 takes a tenth of a second for each on two cores."""
+TRY_AGAIN_SECONDS = 10.0
+"""What failed is said again for so long before it is looked at anew: no request waits for it."""
 
 Texts = Mapping[str, tuple[str, ...]]
 
@@ -55,6 +59,15 @@ class Words:
 NO_WORDS = Words()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """The words of a task as it was, and by the clock until when they hold."""
+
+    task: Task
+    words: Words
+    until: float
+
+
 class Reader:
     """Reads the texts of tasks. Safe in threads; the encoder is loaded for new texts alone.
 
@@ -64,13 +77,18 @@ class Reader:
         Where vectors of texts are kept.
     encoder
         What reads.
+    clock
+        Seconds that only grow.
     """
 
-    def __init__(self, store: Store, encoder: ReadsTexts) -> None:
+    def __init__(
+        self, store: Store, encoder: ReadsTexts, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._encoder = encoder
+        self._clock = clock
         self._reading = threading.Lock()
-        self._held: dict[str, tuple[Task, Words]] = {}
+        self._held: dict[str, _Held] = {}
 
     @property
     def name(self) -> str:
@@ -82,15 +100,23 @@ class Reader:
 
         A task with fewer than two labels has nothing to tell apart by.
         """
-        held = self._held.get(task.name)
-        if held is None or not _same_words(held[0], task):
+        held = self._known(task)
+        if held is None:
             with self._reading:
-                held = self._held.get(task.name)
-                if held is None or not _same_words(held[0], task):
-                    held = task, self._words(task)
-                    if held[1].problem is None:  # what failed is looked at again
-                        self._held[task.name] = held
-        return held[1]
+                held = self._known(task)
+                if held is None:
+                    words = self._words(task)
+                    # a failure is remembered too, for a while: each request would wait for it
+                    until = math.inf if words.problem is None else self._clock() + TRY_AGAIN_SECONDS
+                    held = self._held[task.name] = _Held(task, words, until)
+        return held.words
+
+    def _known(self, task: Task) -> _Held | None:
+        """What is held of a task's words, unless they are others by now."""
+        held = self._held.get(task.name)
+        if held is None or not _same_words(held.task, task) or self._clock() >= held.until:
+            return None
+        return held
 
     def read(self, task: Task) -> int:
         """Read all texts of a task that nobody has read yet, and keep them; how many.
@@ -101,7 +127,9 @@ class Reader:
             The text encoder does not load here.
         """
         with self._reading:
-            return self._read(self._unread(_all(texts_of(task))))
+            n = self._read(self._unread(_all(texts_of(task))))
+            self._held.pop(task.name, None)  # what was lacking may be there now
+            return n
 
     def _words(self, task: Task) -> Words:
         if len(task.labels) < 2:

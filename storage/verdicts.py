@@ -86,6 +86,22 @@ class Verdicts:
             raise NotFound(f"there is no verdict {verdict_id}", id=verdict_id)
         return _verdict(row)
 
+    def task_id(self, verdict_id: str) -> int:
+        """The id of the task that gave it: a name has another task after a reset.
+
+        Raises
+        ------
+        NotFound
+            None of that id.
+        """
+        verdicts = schema.verdicts.c
+        with self._database.reading() as connection:
+            found = select(verdicts.task_id).where(verdicts.id == verdict_id)
+            task_id: int | None = connection.execute(found).scalar()
+        if task_id is None:
+            raise NotFound(f"there is no verdict {verdict_id}", id=verdict_id)
+        return task_id
+
     def recent(self, task: str, limit: int) -> list[tuple[str, str]]:
         """The latest pictures that were answered: (sha256, latest prediction), newest first.
 

@@ -14,9 +14,10 @@ from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from PIL import Image
 
+import heatmap
 from classify import classify, main, parse_arguments
 from config import Encoder, Settings, load_settings
-from domain import Conflict, NotFound, TaskKind, Verdict
+from domain import Conflict, NotFound, TaskKind, Verdict, VerdictSource
 from embeddings.clip import Clip
 from embeddings.covering import Grid
 from embeddings.images import Picture, decode
@@ -24,7 +25,7 @@ from engine import Engine, open_engine
 from heatmap import Asked, heat_map, look_for
 from tests import tiny_clip
 from tests.pictures import encode, photo
-from tests.web.service import answering, client_of, error_of, file, jpeg
+from tests.web.service import PUBLIC, answering, bearer, client_of, error_of, file, jpeg, reopened
 
 TASK = "spots"
 SPOT = (slice(12, 48), slice(20, 60))
@@ -230,6 +231,112 @@ def test_many_pictures_have_no_one_map(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         parse_arguments(["--batch", "pictures", "--heatmap", "where.png"])
     assert "--image" in capsys.readouterr().err
+
+
+def test_a_map_asked_for_again_takes_no_work_and_no_turn(client: FlaskClient) -> None:
+    url = asked(client, scene(57, spot=True))["explained"]["heatmap"]
+    first = client.get(url)
+
+    with heatmap.MAKING:
+        again = client.get(url)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.data == again.data
+
+
+def test_that_there_is_none_is_remembered_too(taught: Engine) -> None:
+    engine = answering(taught, version_id="20261121T000001-abcdef")
+    verdict = given(engine, "authenticity", jpeg(6))
+    with pytest.raises(Conflict, match="better than chance") as first:
+        heat_map(engine, verdict)
+
+    with heatmap.MAKING, pytest.raises(Conflict) as again:
+        heat_map(engine, verdict)
+
+    assert (again.value.message, again.value.detail) == (first.value.message, first.value.detail)
+
+
+def test_what_is_learned_leaves_no_older_map(client: FlaskClient) -> None:
+    url = asked(client, scene(58, spot=True))["explained"]["heatmap"]
+    assert client.get(url).status_code == 200
+    form = {"image": file(scene(59, spot=True)), "label": "spot"}
+    receipt = client.post(f"/tasks/{TASK}/train", data=form).get_json()
+
+    with heatmap.MAKING:
+        after = client.get(url)
+    client.delete(f"/feedback/{receipt['id']}")
+
+    assert after.status_code == 429
+
+
+def test_while_one_is_made_others_are_told_to_come_again(client: FlaskClient) -> None:
+    url = asked(client, scene(60, spot=True))["explained"]["heatmap"]
+
+    with heatmap.MAKING:
+        refused = client.get(url)
+
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert client.get(url).status_code == 200
+
+
+def test_a_map_of_an_erased_picture_is_not_given_from_memory(taught: Engine) -> None:
+    data = scene(61, spot=True)
+    verdict = given(taught, TASK, data)
+    heat_map(taught, verdict)
+    taught.store.blobs.remove(verdict.picture.sha256)
+
+    with pytest.raises(NotFound, match="not kept"):
+        heat_map(taught, verdict)
+
+
+def test_a_large_picture_is_looked_at_made_smaller(taught: Engine) -> None:
+    pixels = decode(scene(62, spot=True)).pixels
+    large = encode(np.kron(pixels, np.ones((14, 14, 1), np.uint8)), "PNG")  # 1344 x 1792
+    verdict = given(taught, TASK, large)
+    assert verdict.prediction == "spot"
+
+    drawn = heat_map(taught, verdict)
+
+    with Image.open(io.BytesIO(drawn.png)) as shown:
+        shown.load()
+        told = shown.text["Description"]  # type: ignore[attr-defined]
+    assert "made smaller, to 1633 x 1225" in told
+
+
+def test_nobody_without_a_key_asks_for_maps_of_a_public_service(settings: Settings) -> None:
+    engine = reopened(settings, public_classify=True, **PUBLIC)
+    client = client_of(engine)
+
+    without = client.get(f"/verdicts/{'0' * 32}/heatmap")
+    with_key = client.get(f"/verdicts/{'0' * 32}/heatmap", headers=bearer("admin-key"))
+    engine.close()
+
+    assert (without.status_code, with_key.status_code) == (401, 404)
+
+
+def test_a_verdict_of_a_task_that_was_reset_is_not_drawn_by_its_successor(
+    settings: Settings,
+) -> None:
+    engine = reopened(settings)
+    client = client_of(engine)
+    client.post("/tasks", json={"name": TASK, "kind": "photo", "labels": ["spot", "plain"]})
+
+    def teach() -> None:
+        for seed in range(4):
+            for label in ("spot", "plain"):
+                form = {"image": file(scene(seed, spot=label == "spot")), "label": label}
+                assert client.post(f"/tasks/{TASK}/train", data=form).status_code == 201
+
+    teach()
+    verdict = given(engine, TASK, scene(63, spot=True))
+    assert verdict.source is VerdictSource.MODEL
+    assert client.post(f"/tasks/{TASK}/reset", json={"confirm": TASK}).status_code == 200
+    teach()
+
+    with pytest.raises(NotFound, match="reset"):
+        heat_map(engine, verdict)
+    engine.close()
 
 
 class Corner:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
+from werkzeug.test import TestResponse
 
 from classify import Extras, classify, main, parse_arguments
 from config import Settings
@@ -19,7 +20,7 @@ from domain import Statistics, TaskKind, Verdict, VerdictSource
 from embeddings.images import Picture, decode
 from embeddings.redelivery import DELIVERIES
 from engine import Engine, wired
-from stability import SPOKEN, held, weighed
+from stability import MOST_AT_ONCE, MOST_PIXELS, SHRUNK, SPOKEN, WEIGHING, held, weighed
 from tests.pictures import encode, photo
 from tests.test_classify import AUTHENTICITY, SMILE
 from tests.web.service import (
@@ -215,7 +216,7 @@ def test_a_linked_name_of_ai_is_what_is_watched() -> None:
 
 
 def test_every_delivery_has_a_name_for_people() -> None:
-    assert set(SPOKEN) == {delivery.name for delivery in DELIVERIES}
+    assert set(SPOKEN) == {SHRUNK, *(delivery.name for delivery in DELIVERIES)}
 
 
 def test_over_http_it_is_a_flag_of_the_query(engine: Engine) -> None:
@@ -242,6 +243,75 @@ def test_a_batch_over_http_has_it_too(engine: Engine) -> None:
 
     results = response.get_json()["results"]
     assert [one["stability"]["flips"] for one in results] == [True, True]
+
+
+def test_a_large_picture_is_made_smaller_first_and_that_is_said(engine: Engine) -> None:
+    verdict = ask(engine, picture(0, 2000, 1600))
+
+    assert verdict.stability is not None
+    chances = {one.name: one.probability for one in verdict.stability.deliveries}
+    width = round(2000 * (MOST_PIXELS / (2000 * 1600)) ** 0.5)
+    assert set(chances) == {SHRUNK, *(delivery.name for delivery in DELIVERIES)}
+    assert chances[SHRUNK] == chances["jpeg_85"] == pytest.approx(1 - width / 1000)
+    assert chances["half_size"] == pytest.approx(1 - round(width / 2) / 1000)
+    assert "made smaller to 2 megapixels before" in verdict.reasons[-1]
+
+
+def test_while_one_is_looked_at_others_are_told_to_come_again(engine: Engine) -> None:
+    client, body = client_of(engine), {"content_type": "image/png"}
+    data = encode(photo(0), "PNG")
+
+    with WEIGHING:
+        refused = client.post("/classify?stability=1", data=data, **body)
+        files = {"images": [file(jpeg())]}
+        batch = client.post("/batch_classify?stability=1", data=files)
+        plain = client.post("/classify", data=data, **body)
+    after = client.post("/classify?stability=1", data=data, **body)
+
+    assert [one.status_code for one in (refused, batch, plain, after)] == [429, 429, 200, 200]
+    assert error_of(refused)["code"] == "limited"
+    assert int(refused.headers["Retry-After"]) > 0
+    assert engine.store.verdicts.count("authenticity") == 2
+
+
+def test_a_picture_that_cannot_be_read_leaves_the_turn_to_others(engine: Engine) -> None:
+    client = client_of(engine)
+    bad = client.post("/classify?stability=1", data=b"GIF89a", content_type="image/gif")
+    good = client.post("/classify?stability=1", data=jpeg(), content_type="image/jpeg")
+
+    assert (bad.status_code, good.status_code) == (422, 200)
+
+
+def test_a_batch_of_more_than_a_few_is_refused_with_it_and_answered_without(
+    engine: Engine,
+) -> None:
+    client, most = client_of(engine), MOST_AT_ONCE
+
+    def ask_for(n: int, query: str) -> TestResponse:
+        files = {"images": [file(jpeg(seed, 40, 40)) for seed in range(n)]}
+        return client.post(f"/batch_classify{query}", data=files)
+
+    refused = ask_for(most + 1, "?stability=1")
+    urls = [f"http://127.0.0.1:9/{i}" for i in range(most + 1)]
+    by_url = client.post("/batch_classify?stability=1", json={"urls": urls})
+
+    for response in (refused, by_url):
+        assert response.status_code == 422
+        assert error_of(response)["detail"]["field"] == "stability"
+        assert f"at most {most} pictures" in error_of(response)["message"]
+    assert ask_for(most + 1, "").status_code == 200
+    assert ask_for(most, "?stability=1").status_code == 200
+
+
+def test_a_batch_asked_wrongly_is_refused_before_it_is_read(engine: Engine) -> None:
+    client = client_of(engine)
+    broken = client.post(
+        "/batch_classify?stability=perhaps",
+        data=b"no part at all",
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert broken.status_code == 422
+    assert error_of(broken)["detail"]["field"] == "stability"
 
 
 def test_a_flag_that_is_no_yes_or_no_is_refused(engine: Engine) -> None:

@@ -77,9 +77,9 @@ from web.payloads.verdicts import (
 from web.payloads.versions import ChangesBody, ModelBody, MovedBody, RunBody, VersionsBody
 from web.route import Parameter, Route, paths_of
 
-PICTURE_REFUSALS = (400, 404, 413, 415, 422, 503)
+PICTURE_REFUSALS = (400, 404, 413, 415, 422, 429, 503)
 BODY_REFUSALS = (400, 413, 415, 422)
-TEACH_REFUSALS = (*PICTURE_REFUSALS, 409, 429)
+TEACH_REFUSALS = (*PICTURE_REFUSALS, 409)
 TEXT = {"type": "string"}
 FLAG = {"type": "boolean", "default": False}
 DRY_RUN = Parameter("dry_run", "Show what would change; nothing does.", FLAG)
@@ -183,7 +183,7 @@ ROUTES = (
     ),
     Route("GET", "/keys", verdicts.show_keys, Level.PUBLIC, KeysBody),
     Route(
-        "GET", "/verdicts/<verdict_id>/heatmap", heatmaps.show_heatmap, Level.READ, BINARY,
+        "GET", "/verdicts/<verdict_id>/heatmap", heatmaps.show_heatmap, Level.FEEDBACK, BINARY,
         refusals=(404, 409, 429), per_task=True, media="image/png",
     ),
     Route(
@@ -208,7 +208,7 @@ ROUTES = (
         asks=(how_many(versions.LISTED, versions.MOST_CHANGES),),
     ),
     Route(
-        "GET", "/models/<version>/report", versions.show_report, Level.READ, TEXT,
+        "GET", "/models/<version>/report", versions.show_report, Level.FEEDBACK, TEXT,
         refusals=(404,), per_task=True, media="text/html",
     ),
     Route(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from embeddings.images import Limits
 from embeddings.opening import Source, open_picture
 from engine import Engine
 from notary import signed_document
+from stability import MOST_AT_ONCE, WEIGHING
 from web.answers import answer
 from web.bodies import (
     ENVELOPE_BYTES,
@@ -67,18 +69,24 @@ def _extras() -> Extras:
     return Extras(stability=asked_flag("stability"), explain=asked_flag("explain"))
 
 
+def _in_turn(extras: Extras) -> AbstractContextManager[object]:
+    """What takes seconds is done for one request at a time in each process."""
+    return WEIGHING if extras.stability else nullcontext()
+
+
 def _verdict(task: str, data: bytes, extras: Extras) -> Response:
     engine = current_engine()
-    opened = open_picture(data, Limits.of(engine.settings))
-    (verdict,) = classify(
-        engine,
-        task,
-        [opened.picture],
-        decode_ms=[opened.ms],
-        files=[data],
-        keep=engine.settings.keep_pictures,
-        extras=extras,
-    )
+    with _in_turn(extras):
+        opened = open_picture(data, Limits.of(engine.settings))
+        (verdict,) = classify(
+            engine,
+            task,
+            [opened.picture],
+            decode_ms=[opened.ms],
+            files=[data],
+            keep=engine.settings.keep_pictures,
+            extras=extras,
+        )
     return answer(verdict_document(engine, verdict))
 
 
@@ -88,17 +96,18 @@ def batch_classify(task: str = DEFAULT_TASK) -> Response:
     They come as multipart parts `images`, or as JSON `{"urls": [...]}`.
     """
     known_task(task)
+    extras = _extras()
     if request.mimetype == "multipart/form-data":
-        return _batch_of_files(task)
+        return _batch_of_files(task, extras)
     if request.is_json:
-        return _batch_of_urls(task)
+        return _batch_of_urls(task, extras)
     raise UnsupportedMedia(
         f"Content-Type: got {request.mimetype or 'none'!r}, allowed: multipart/form-data with "
         "parts `images`, or application/json with `urls`"
     )
 
 
-def _batch_of_files(task: str) -> Response:
+def _batch_of_files(task: str, extras: Extras) -> Response:
     engine = current_engine()
     most = engine.settings.max_batch_images
     request.max_content_length = engine.settings.max_batch_bytes + ENVELOPE_BYTES
@@ -106,15 +115,16 @@ def _batch_of_files(task: str) -> Response:
         images = [part for part in found if part.name == "images"]
         if not images:
             raise Malformed("There is no part named `images`.")
-        _check_count(len(images), most)
-        results = _answer_each(engine, task, [partial(content_of, part) for part in images])
+        _check_count(len(images), most, extras)
+        sources = [partial(content_of, part) for part in images]
+        results = _answer_each(engine, task, sources, extras)
     return answer({"results": results, "total_images": len(results)})
 
 
-def _batch_of_urls(task: str) -> Response:
+def _batch_of_urls(task: str, extras: Extras) -> Response:
     engine = current_engine()
     urls = checked(BatchRequest, read_json()).urls
-    _check_count(len(urls), engine.settings.max_batch_images)
+    _check_count(len(urls), engine.settings.max_batch_images, extras)
 
     ends = time.monotonic() + BATCH_DEADLINES * engine.settings.fetch_timeout
 
@@ -127,23 +137,29 @@ def _batch_of_urls(task: str) -> Response:
             raise FetchRefused("deadline", "The batch's URLs together took too long.")
         return fetch_picture(url, engine.settings.model_copy(update={"fetch_timeout": left}))
 
-    results = _answer_each(engine, task, [partial(source, i) for i in range(len(urls))])
+    results = _answer_each(engine, task, [partial(source, i) for i in range(len(urls))], extras)
     return answer({"results": results, "total_images": len(results)})
 
 
-def _answer_each(engine: Engine, task: str, sources: Iterable[Source]) -> list[dict[str, Any]]:
-    keep, extras = engine.settings.keep_pictures, _extras()
-    return [
-        verdict_document(engine, found)
-        if isinstance(found, Verdict)
-        else {"error": describe_briefly(found)}
-        for found in classify_each(engine, task, sources, keep=keep, extras=extras)
-    ]
+def _answer_each(
+    engine: Engine, task: str, sources: Iterable[Source], extras: Extras
+) -> list[dict[str, Any]]:
+    keep = engine.settings.keep_pictures
+    with _in_turn(extras):
+        return [
+            verdict_document(engine, found)
+            if isinstance(found, Verdict)
+            else {"error": describe_briefly(found)}
+            for found in classify_each(engine, task, sources, keep=keep, extras=extras)
+        ]
 
 
-def _check_count(count: int, most: int) -> None:
+def _check_count(count: int, most: int, extras: Extras) -> None:
     if count > most:
         raise TooLarge(f"{count} pictures in one request, allowed: {most}.", allowed=most)
+    if extras.stability and count > MOST_AT_ONCE:
+        allowed = f"at most {MOST_AT_ONCE} pictures in one request with stability=1"
+        raise Unacceptable("stability", f"{count} pictures", allowed)
 
 
 def show_verdict(verdict_id: str, task: str | None = None) -> Response:

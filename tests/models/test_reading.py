@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from domain import Task, TaskKind, Unavailable
-from models.reading import AT_ONCE, Reader
+from models.reading import AT_ONCE, TRY_AGAIN_SECONDS, Reader
 from models.words import texts_of
 from storage import Store
 from tests.models.made import unit
@@ -27,8 +27,10 @@ class Encoder:
     broken: bool = False
     asked: list[str] = field(default_factory=list)
     held: bool = False
+    tried: int = 0
 
     def embed_text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        self.tried += 1
         if self.broken:
             raise Unavailable("The text tower does not load.")
         self.held = True
@@ -110,14 +112,47 @@ def test_one_label_alone_has_nothing_to_be_told_from(store: Store) -> None:
     assert (words.head, words.problem, encoder.asked) == (None, None, [])
 
 
-def test_a_tower_that_does_not_load_is_said_and_tried_again(store: Store, task: Task) -> None:
-    encoder = Encoder(broken=True)
-    reader = Reader(store, encoder)
+@dataclass
+class Clock:
+    """Seconds that a test lets pass."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_tower_that_does_not_load_is_said_and_tried_again_after_a_while(
+    store: Store, task: Task
+) -> None:
+    encoder, clock = Encoder(broken=True), Clock()
+    reader = Reader(store, encoder, clock=clock)
     words = reader.words(task)
     assert words.head is None
     assert words.problem == "The text tower does not load."
     encoder.broken = False
+    clock.now += TRY_AGAIN_SECONDS - 1
+    assert reader.words(task) is words
+    clock.now += 1
     assert reader.words(task).head is not None
+
+
+def test_no_request_waits_for_a_tower_that_just_failed(store: Store, task: Task) -> None:
+    encoder = Encoder(broken=True)
+    reader = Reader(store, encoder, clock=Clock())
+    for _ in range(5):
+        assert reader.words(task).problem is not None
+    assert encoder.tried == 1
+
+
+def test_other_words_are_looked_at_at_once_though_the_last_ones_failed(
+    store: Store, task: Task
+) -> None:
+    encoder = Encoder(broken=True)
+    reader = Reader(store, encoder, clock=Clock())
+    assert reader.words(task).problem is not None
+    encoder.broken = False
+    assert reader.words(store.tasks.add_label("smile", "perhaps")).head is not None
 
 
 def test_more_texts_than_anybody_waits_for_are_left_to_the_embedding_job(store: Store) -> None:

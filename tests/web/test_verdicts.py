@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import math
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import Settings
+from domain import LOOKS
 from engine import Engine
 from tests.pictures import encode, letter, photo
 from tests.scraper.servers import answer, serving
@@ -55,6 +57,20 @@ def test_weak_slice_is_said_and_shown_by_the_model(engine: Engine) -> None:
     assert "On pictures like this (small, PNG, drawn), it was right 14 of 23 times" in said[0]
     assert "14 of 23" not in said[1]
     assert client.get("/model_info").get_json()["slices"] == slices
+
+
+def test_looks_noted_before_are_not_looked_for_again(engine: Engine) -> None:
+    weak = {"n": 23, "right": 14, "low": 0.2, "rest": 0.1, "weak": True, "unseen": None}
+    slices = {"with_looks": 90, "parts": {"alike": {"small, PNG, drawn": weak}}}
+    photograph = encode(photo(1, 200, 200), "PNG")
+    noted = {"width": 200, "height": 200, "format": "PNG", "manner": "drawn", "camera": False}
+    sha256 = hashlib.sha256(photograph).hexdigest()
+    engine.store.file_facts.put_many(LOOKS, {sha256: noted})
+
+    client = client_of(answering(engine, slices=slices))
+    said = client.post("/classify", data={"image": file(photograph)}).get_json()["reasons"]
+
+    assert "On pictures like this (small, PNG, drawn)" in " ".join(said)
 
 
 def test_all_four_forms_get_the_same_answer(settings: Settings) -> None:

@@ -157,7 +157,7 @@ class Timing(Payload):
     embed: float
     decide: float
     stability: float | None = Field(None, description="With `stability=1` alone.")
-    total: float
+    total: float = Field(description="Of these; signing and storing the verdict come on top.")
 
 
 class EncoderNote(Payload):
