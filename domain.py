@@ -466,24 +466,13 @@ class Stability:
 
 
 @dataclass(frozen=True, slots=True)
-class Seal:
-    """What makes a verdict a signed record.
-
-    `record` says what it rests on; `signature` is over it and the verdict's `fields`.
-    """
-
-    fields: tuple[str, ...]
-    record: Mapping[str, Any]
-    signature: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer for one picture. `probabilities` sum to 1; `prediction` may be `unsure`.
 
     `evidence`, `statistics` and `people` are what the file, the head and people say, each by
     itself. `explained` is there where an explanation was asked for, `stability` likewise.
-    `none_of_these`: it is like nothing that an open task knows, and so `unsure`.
+    `none_of_these`: it is like nothing that an open task knows, and so `unsure`. `seal` is its
+    signed document, packed.
     """
 
     id: str
@@ -508,7 +497,7 @@ class Verdict:
     stability: Stability | None = None
     explained: Mapping[str, Any] | None = None
     none_of_these: bool = False
-    seal: Seal | None = None
+    seal: str | None = None
 
 
 class JobStatus(StrEnum):

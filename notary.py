@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from config import VERSION
-from domain import NotFound, Seal, Verdict
+from domain import Conflict, NotFound, Verdict
 from embeddings import Embedder, weights_of
 from engine import Engine
 from models.knowledge import Knowledge
-from records.sealing import Basis, seal, sealed
+from records.packing import pack, unpack
+from records.sealing import Basis, seal
 from wire import describe
 
 REPLACED = "It answered then; another embedder is in use now."
@@ -52,7 +53,8 @@ def signed_each(
         kept = engine.store.verdicts.as_kept(verdict)
         basis = replace(rests_on, n_bytes=kept.picture.n_bytes)
         shown = _document(kept, embedder.reason)
-        signed.append(replace(kept, seal=seal(shown, basis, signer, kept.created_at)))
+        document = seal(shown, basis, signer, kept.created_at)
+        signed.append(replace(kept, seal=pack(document)))
     return signed
 
 
@@ -62,13 +64,26 @@ def document(engine: Engine, verdict: Verdict) -> dict[str, Any]:
 
 
 def signed_document(engine: Engine, verdict: Verdict) -> dict[str, Any]:
-    """A verdict that was stored, with its record and its signature.
+    """A verdict that was stored, as it was signed: with its record and its signature.
 
-    One from before verdicts were signed is signed now, and its record says so.
+    One from before verdicts were signed is signed when it is first asked for, and its record
+    says so.
+
+    Raises
+    ------
+    Conflict
+        It was signed, and its signed document is gone or another verdict's.
     """
-    made = verdict.seal or _late(engine, verdict)
-    reason = str(made.record["embedder"]["reason"])
-    return sealed(_document(verdict, reason), made)
+    kept = verdict.seal
+    if kept is None:
+        kept = engine.store.verdicts.keep_seal(verdict.id, pack(_late(engine, verdict)))
+    try:
+        signed = unpack(kept)
+    except ValueError:
+        raise _no_record(verdict) from None
+    if signed.get("id") != verdict.id:
+        raise _no_record(verdict)
+    return signed
 
 
 def _document(verdict: Verdict, reason: str) -> dict[str, Any]:
@@ -80,8 +95,24 @@ def _reason(engine: Engine, verdict: Verdict) -> str:
     return next(found, REPLACED)
 
 
-def _late(engine: Engine, verdict: Verdict) -> Seal:
-    """A seal of what can still be known; which corrections there were cannot."""
+def _no_record(verdict: Verdict) -> Conflict:
+    return Conflict(
+        "The signed record of this verdict is missing or damaged: it was changed in the database, "
+        "and nothing that it says there can be relied on.",
+        id=verdict.id,
+    )
+
+
+def _late(engine: Engine, verdict: Verdict) -> dict[str, Any]:
+    """A record of what can still be known; which corrections there were cannot.
+
+    Since there is a key, every verdict is signed when it is given. One of that time without a
+    signature has lost it, and whoever took it away may have changed more.
+    """
+    signer = engine.keys.signer()
+    since = engine.keys.since()
+    if since is None or verdict.created_at >= since:
+        raise _no_record(verdict)
     model_sha256 = data = None
     if verdict.model_version is not None:
         try:
@@ -101,4 +132,4 @@ def _late(engine: Engine, verdict: Verdict) -> Seal:
         software=VERSION,
     )
     now = datetime.now(UTC)
-    return seal(_document(verdict, reason), basis, engine.keys.signer(), now, late=True)
+    return seal(_document(verdict, reason), basis, signer, now, late=True)

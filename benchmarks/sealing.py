@@ -23,7 +23,7 @@ from benchmarks.ledger import record
 from records.canonical import canonical
 from records.checking import Result, check, read_record
 from records.keys import Keys
-from records.sealing import Basis, seal, sealed
+from records.sealing import Basis, seal
 
 ROUNDS = 200
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _cost(keys: Keys, labels: int, pieces: int) -> dict[str, float]:
     document = _verdict(labels, pieces)
-    data = canonical(sealed(document, seal(document, BASIS, keys.signer(), NOW)))
+    data = canonical(seal(document, BASIS, keys.signer(), NOW))
     trusted = keys.public()
 
     def checking() -> None:

@@ -167,6 +167,10 @@ class Keys:
                 found.append(key)
         return found
 
+    def since(self) -> datetime | None:
+        """When the first of the keys was made; None where none of them says."""
+        return min((key.made_at for key in self.public() if key.made_at), default=None)
+
     def describe(self) -> dict[str, Any]:
         """The public keys, JSON-ready: all there are, and which of them signs now."""
         found = self.public()

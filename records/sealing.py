@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import Seal
 from records.canonical import canonical, digest, plain
 from records.keys import ALGORITHM, Signer
 
@@ -46,8 +45,8 @@ class Basis:
 
 def seal(
     document: Mapping[str, Any], basis: Basis, signer: Signer, now: datetime, *, late: bool = False
-) -> Seal:
-    """Sign a verdict's document together with what it rests on.
+) -> dict[str, Any]:
+    """Sign a verdict's document together with what it rests on; returns the signed document.
 
     Parameters
     ----------
@@ -63,16 +62,14 @@ def seal(
         The verdict was given without a record, so this one is made when somebody asks for it.
     """
     document = plain(document)
-    record = record_of(document, basis, now, late=late)
-    fields = tuple(sorted(document))
-    value = signer.sign(signed_bytes({**document, RECORD: record}))
+    said = {**document, RECORD: plain(record_of(document, basis, now, late=late))}
     signature = {
         "alg": ALGORITHM,
         "key_id": signer.public.id,
         "public_key": signer.public.text,
-        "value": base64.b64encode(value).decode("ascii"),
+        "value": base64.b64encode(signer.sign(signed_bytes(said))).decode("ascii"),
     }
-    return Seal(fields, record, signature)
+    return {**said, SIGNATURE: signature}
 
 
 def record_of(
@@ -100,16 +97,6 @@ def record_of(
         "signed_at": now.isoformat(),
         "late": late,
     }
-
-
-def sealed(document: Mapping[str, Any], made: Seal) -> dict[str, Any]:
-    """The signed document again, of the verdict's and its seal.
-
-    Fields that verdicts have only since then are left out: they were not signed.
-    """
-    fields = {name: document[name] for name in document if name in made.fields}
-    signed: dict[str, Any] = plain({**fields, RECORD: made.record, SIGNATURE: made.signature})
-    return signed
 
 
 def signed_bytes(document: Mapping[str, Any]) -> bytes:

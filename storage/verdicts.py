@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, func, insert, select
+from sqlalchemy import Column, Connection, Row, func, insert, select, update
 
 from domain import (
     Delivered,
@@ -17,7 +17,6 @@ from domain import (
     NotFound,
     People,
     PictureFacts,
-    Seal,
     Stability,
     Statistics,
     Verdict,
@@ -71,6 +70,27 @@ class Verdicts:
         row["detail"] = through_json(row["detail"])
         return _verdict(SimpleNamespace(**row, name=verdict.task))
 
+    def keep_seal(self, verdict_id: str, seal: str) -> str:
+        """Give a verdict without a seal this one; returns the one it has then.
+
+        Raises
+        ------
+        NotFound
+            None of that id.
+        """
+        rows = schema.verdicts
+        this = rows.c.id == verdict_id
+        with self._database.writing(durable=False) as connection:
+            asked = select(rows.c.detail).where(this).with_for_update()
+            detail = connection.execute(asked).scalar_one_or_none()
+            if detail is None:
+                raise _no_verdict(verdict_id)
+            if detail.get("seal") is None:
+                detail = {**detail, "seal": seal}
+                connection.execute(update(rows).where(this).values(detail=detail))
+        kept: str = detail["seal"]
+        return kept
+
     def get(self, verdict_id: str) -> Verdict:
         """Find a verdict; one of a deleted task as well.
 
@@ -83,7 +103,7 @@ class Verdicts:
             found = select(schema.verdicts, schema.tasks.c.name).join(schema.tasks)
             row = connection.execute(found.where(schema.verdicts.c.id == verdict_id)).one_or_none()
         if row is None:
-            raise NotFound(f"there is no verdict {verdict_id}", id=verdict_id)
+            raise _no_verdict(verdict_id)
         return _verdict(row)
 
     def task_id(self, verdict_id: str) -> int:
@@ -132,6 +152,10 @@ class Verdicts:
             return connection.execute(counted).scalar_one()
 
 
+def _no_verdict(verdict_id: str) -> NotFound:
+    return NotFound(f"there is no verdict {verdict_id}", id=verdict_id)
+
+
 def _latest(connection: Connection, task: str, column: Column[str], limit: int) -> dict[str, str]:
     """A column of the latest verdict on each of the latest pictures, by sha256, newest first."""
     verdicts = schema.verdicts.c
@@ -176,7 +200,7 @@ def _row(verdict: Verdict, task_id: int) -> dict[str, Any]:
             "stability": asdict(verdict.stability) if verdict.stability else None,
             "explained": verdict.explained,
             "none_of_these": verdict.none_of_these,
-            "seal": asdict(verdict.seal) if verdict.seal else None,
+            "seal": verdict.seal,
         },
     }
 
@@ -212,18 +236,13 @@ def _verdict(row: Row[Any] | SimpleNamespace) -> Verdict:
         stability=_stability_of(detail.get("stability")),
         explained=detail.get("explained"),
         none_of_these=detail.get("none_of_these", False),
-        seal=_seal_of(detail.get("seal")),
+        seal=detail.get("seal"),
     )
 
 
 def _statistics_of(kept: Mapping[str, Any] | None) -> Statistics | None:
     """None also of verdicts from before it was kept."""
     return Statistics(**{**kept, "source": VerdictSource(kept["source"])}) if kept else None
-
-
-def _seal_of(kept: Mapping[str, Any] | None) -> Seal | None:
-    """None also of verdicts from before they were signed."""
-    return Seal(**{**kept, "fields": tuple(kept["fields"])}) if kept else None
 
 
 def _stability_of(kept: Mapping[str, Any] | None) -> Stability | None:

@@ -179,7 +179,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/verdicts/<verdict_id>", verdicts.show_verdict, Level.READ, SignedVerdictBody,
-        refusals=(404,), per_task=True,
+        refusals=(404, 409), per_task=True,
     ),
     Route("GET", "/keys", verdicts.show_keys, Level.PUBLIC, KeysBody),
     Route(

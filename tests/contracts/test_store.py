@@ -16,7 +16,6 @@ from domain import (
     OTHER,
     Conflict,
     NotFound,
-    Seal,
     Split,
     Statistics,
     Task,
@@ -460,7 +459,7 @@ def test_verdict_is_known_as_it_will_be_read_back(any_store: Store) -> None:
         prediction="nul \0, half \ud800",
         probabilities={f"label {i}": w / math.fsum(weights) for i, w in enumerate(weights)},
         reasons=(*WRITINGS, "\0\ud800"),
-        seal=Seal(("id", "task"), {"format": "x"}, {"alg": "y"}),
+        seal="1:what was signed",
     )
     known = any_store.verdicts.as_kept(given)
     any_store.verdicts.add(given)
@@ -559,6 +558,18 @@ def test_one_picture_asked_about_without_end_hides_few_others(any_store: Store) 
         sha("same"),
         sha("other"),
     ]
+
+
+def test_verdict_without_a_seal_is_given_one_once(
+    any_store: Store, open_another: Callable[[], Store]
+) -> None:
+    given = verdict("late")
+    any_store.verdicts.add(given)
+    assert any_store.verdicts.keep_seal("late", "1:first") == "1:first"
+    assert open_another().verdicts.keep_seal("late", "1:second") == "1:first"
+    assert any_store.verdicts.get("late") == replace(given, seal="1:first")
+    with pytest.raises(NotFound):
+        any_store.verdicts.keep_seal("none", "1:first")
 
 
 def test_unknown_verdict_is_not_found(any_store: Store) -> None:

@@ -6,7 +6,6 @@ import copy
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from domain import Unacceptable
 from records.canonical import canonical, digest, plain
 from records.checking import Result, check, is_of, read_record
 from records.keys import Keys, Signer
-from records.sealing import Basis, seal, sealed
+from records.sealing import Basis, seal
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 BASIS = Basis("ab" * 32, "cd" * 32, "ef" * 32, "It is at hand.", None, 1234, "0.1.0")
@@ -44,7 +43,7 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
 
 @pytest.fixture(scope="module")
 def signed(signer: Signer) -> dict[str, Any]:
-    return sealed(DOCUMENT, seal(DOCUMENT, BASIS, signer, NOW))
+    return seal(DOCUMENT, BASIS, signer, NOW)
 
 
 def through_a_file(document: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +110,7 @@ def test_forgery_signed_with_a_key_of_ones_own_is_another_key(
     signer: Signer, tmp_path: Path
 ) -> None:
     forger = Keys(tmp_path / "keys").signer()
-    forged = sealed(DOCUMENT, seal({**DOCUMENT, "prediction": "real"}, BASIS, forger, NOW))
+    forged = seal({**DOCUMENT, "prediction": "real"}, BASIS, forger, NOW)
     forged["prediction"] = "real"
     assert check(forged, [forger.public]).result is Result.VALID
     assert check(forged, [signer.public]).result is Result.ANOTHER_KEY
@@ -122,23 +121,15 @@ def test_signature_of_one_verdict_does_not_fit_another(
     signed: dict[str, Any], signer: Signer
 ) -> None:
     other = {**DOCUMENT, "id": "1" * 32}
-    made = replace(seal(other, BASIS, signer, NOW), signature=signed["signature"])
-    assert check(sealed(other, made), [signer.public]).result is Result.ALTERED
+    made = {**seal(other, BASIS, signer, NOW), "signature": signed["signature"]}
+    assert check(made, [signer.public]).result is Result.ALTERED
 
 
 def test_old_key_still_checks_what_it_signed(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys")
-    old = sealed(DOCUMENT, seal(DOCUMENT, BASIS, keys.signer(), NOW))
+    old = seal(DOCUMENT, BASIS, keys.signer(), NOW)
     keys.renew()
     assert check(old, keys.public()).result is Result.VALID
-
-
-def test_field_that_verdicts_have_only_since_is_not_part_of_an_older_record(
-    signer: Signer,
-) -> None:
-    made = seal(DOCUMENT, BASIS, signer, NOW)
-    grown = {**DOCUMENT, "stability": None}
-    assert check(sealed(grown, made), [signer.public]).result is Result.VALID
 
 
 def test_record_holds_what_the_verdict_rests_on(signed: dict[str, Any]) -> None:
@@ -153,7 +144,7 @@ def test_record_holds_what_the_verdict_rests_on(signed: dict[str, Any]) -> None:
 def test_picture_is_told_from_another(signer: Signer) -> None:
     sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"  # of b"test"
     document = {**DOCUMENT, "image": {"sha256": sha256}}
-    record = sealed(document, seal(document, BASIS, signer, NOW))
+    record = seal(document, BASIS, signer, NOW)
     assert is_of(record, b"test")
     assert not is_of(record, b"test ")
     assert not is_of({"record": 3}, b"test")

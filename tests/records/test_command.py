@@ -15,7 +15,7 @@ import pytest
 
 from records.command import verify
 from records.keys import Keys
-from records.sealing import Basis, seal, sealed
+from records.sealing import Basis, seal
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
@@ -49,7 +49,7 @@ def make(keys: Keys, tmp_path: Path) -> Make:
             "image": {"sha256": SHA256},
             "created_at": NOW.isoformat(),
         }
-        signed = sealed(document, seal(document, BASIS, signer.signer(), NOW))
+        signed = seal(document, BASIS, signer.signer(), NOW)
         path = tmp_path / "verdict.json"
         path.write_text(json.dumps({**signed, **(changes or {})}, indent=2))
         return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from engine import Engine
 from records.canonical import digest
 from records.checking import Result, check
 from records.keys import Keys, PublicKey, public_keys
+from records.packing import pack, unpack
 from storage import schema
 from tests.pictures import encode, photo
 from tests.web.service import (
@@ -96,24 +97,61 @@ def test_every_process_of_an_installation_signs_with_the_same_key(settings: Sett
         engine.close()
 
 
-def test_verdict_changed_in_the_database_is_no_longer_valid(engine: Engine) -> None:
+def rewrite(engine: Engine, verdict_id: str, seal: str | None, **columns: Any) -> None:
+    """Change a verdict behind the service's back: columns of its row, and its seal."""
+    rows = schema.verdicts
+    this = rows.c.id == verdict_id
+    with engine.store.database.writing() as connection:
+        detail = connection.execute(select(rows.c.detail).where(this)).scalar_one()
+        changed = {"detail": {**detail, "seal": seal}, **columns}
+        connection.execute(update(rows).where(this).values(changed))
+
+
+def seal_of(engine: Engine, verdict_id: str) -> str:
+    seal = engine.store.verdicts.get(verdict_id).seal
+    assert seal is not None
+    return seal
+
+
+def test_verdict_changed_in_the_database_is_shown_as_it_was_signed(engine: Engine) -> None:
     client = client_of(answering(engine))
     verdict_id = given(client)["id"]
-    rows = schema.verdicts
-    with engine.store.database.writing() as connection:
-        connection.execute(update(rows).where(rows.c.id == verdict_id).values(prediction="ai"))
+    before = record_of(client, verdict_id)
+    rewrite(engine, verdict_id, seal_of(engine, verdict_id), prediction="ai", confidence=1.0)
+    assert record_of(client, verdict_id) == before
+
+
+def test_record_changed_in_the_database_is_no_longer_valid(engine: Engine) -> None:
+    client = client_of(answering(engine))
+    verdict_id = given(client)["id"]
+    changed = {**record_of(client, verdict_id), "prediction": "ai"}
+    rewrite(engine, verdict_id, pack(changed), prediction="ai")
     found = check(record_of(client, verdict_id), engine.keys.public())
     assert found.result is Result.ALTERED
+
+
+@pytest.mark.parametrize("lost", ["gone", "cut off", "another verdict's"])
+def test_verdict_that_lost_its_signature_is_not_signed_again(engine: Engine, lost: str) -> None:
+    client = client_of(answering(engine))
+    verdict_id, another = given(client)["id"], given(client, 1)["id"]
+    left = {
+        "gone": None,
+        "cut off": seal_of(engine, verdict_id)[:-9],
+        "another verdict's": seal_of(engine, another),
+    }
+    rewrite(engine, verdict_id, left[lost], prediction="ai")
+    refused = client.get(f"/verdicts/{verdict_id}")
+    assert refused.status_code == 409
+    assert "changed in the database" in error_of(refused)["message"]
+    assert engine.store.verdicts.get(verdict_id).seal == left[lost]
 
 
 def test_verdict_from_before_records_is_signed_when_asked_for_and_says_so(engine: Engine) -> None:
     client = client_of(answering(engine))
     verdict_id = given(client)["id"]
-    rows = schema.verdicts
-    with engine.store.database.writing() as connection:
-        detail = dict(connection.execute(select(rows.c.detail)).scalar_one())
-        del detail["seal"]
-        connection.execute(update(rows).values(detail=detail))
+    since = engine.keys.since()
+    assert since is not None
+    rewrite(engine, verdict_id, None, created_at=since - timedelta(days=1))
     record = record_of(client, verdict_id)
     SignedVerdictBody.model_validate(record)
     assert check(record, engine.keys.public()).result is Result.VALID
@@ -121,6 +159,7 @@ def test_verdict_from_before_records_is_signed_when_asked_for_and_says_so(engine
     assert record["record"]["signed_at"] > record["record"]["answered_at"]
     assert record["record"]["corrections"]["sha256"] is None
     assert record["record"]["model"]["sha256"] == "0" * 64
+    assert record_of(client, verdict_id) == record
 
 
 def test_record_stays_valid_when_the_key_and_the_embedder_are_others(
@@ -220,8 +259,18 @@ def test_answer_with_everything_that_can_be_asked_for_is_a_valid_record(
     assert check(record, served_keys(client)).result is Result.VALID
 
 
+def test_row_of_a_verdict_is_not_large(engine: Engine) -> None:
+    client = client_of(answering(engine))
+    answered = given(client)
+    with engine.store.database.reading() as connection:
+        detail = connection.execute(select(schema.verdicts.c.detail)).scalar_one()
+    assert len(detail["seal"]) < 1000
+    assert len(json.dumps(detail)) < 2000
+    assert unpack(detail["seal"])["id"] == answered["id"]
+
+
 def test_verdict_kept_by_an_earlier_version_is_shown_as_it_was_signed(engine: Engine) -> None:
-    """Where this fails, what verdicts have inside has grown: leave that out of older records."""
+    """Where this fails, what was kept can no longer be unpacked: a new form leaves the old one."""
     kept = json.loads((Path(__file__).parent / "kept_verdict.json").read_text("utf-8"))
     row = kept["row"]
     for name in ("created_at", "trained_at"):
