@@ -32,11 +32,11 @@ from benchmarks.trials import RANDOM, SHOTS, UNSEEN, Trial, few_shots, random_pa
 from config import load_settings
 from domain import ExposrError, NotEnoughData, TaskKind
 from embeddings import load_embedders
+from models.answered import Answered as Unseen
 from models.batch import BatchHead, fit, search
 from models.examples import Examples
 from models.metrics import measure
 from models.promise import ACCUSED, CLEARED, make_promise
-from models.promise import Answered as Unseen
 from terminal import progress_bar
 
 FEWEST_C = 30.0

@@ -11,11 +11,12 @@ import numpy as np
 
 from config import VERSION, PromiseFor
 from domain import Task
+from models.answered import Answered
 from models.batch import BatchHead, Search
 from models.calibration import Chances
 from models.examples import Examples
 from models.metrics import measure
-from models.promise import Answered, make_promise
+from models.promise import make_promise
 from models.unseen import Unseen
 
 

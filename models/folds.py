@@ -17,6 +17,12 @@ LARGE_FAMILY, MAX_GROUPED_UNEVEN = 0.01, 10_000
 """Share of all rows from which a family makes folds uneven, so that up to more are dealt so."""
 MAX_SOURCES = 8
 """Sources left out in turn; of more, the largest."""
+KEPT = 0.4
+"""Share of each label's families that must be left to train on without a source.
+
+Without more than this what is measured is how a model does that was taught by a few pictures, not
+how the one does that is served. About half, so that two sources of like size both count.
+"""
 
 
 def family_folds(examples: Examples, *, seed: int = 0) -> list[Fold]:
@@ -75,20 +81,45 @@ def source_folds(examples: Examples) -> dict[str, Fold]:
     -------
     dict[str, Fold]
         By source, the largest first; empty when fewer than two sources hold two labels. A
-        family that reaches into the source left out is not trained on.
+        family that reaches into the source left out is not trained on. Not of sources without
+        which some label keeps fewer than `KEPT` of its families: see `too_large`.
     """
+    return _parted(examples)[0]
+
+
+def too_large(examples: Examples) -> dict[str, str]:
+    """By source without which too little is left to measure by, what is left."""
+    return _parted(examples)[1]
+
+
+def _parted(examples: Examples) -> tuple[dict[str, Fold], dict[str, str]]:
     names, sizes = np.unique(examples.sources, return_counts=True)
     candidates = [
         str(name)
         for name in names[np.argsort(-sizes, kind="stable")]
         if len(np.unique(examples.labels[examples.sources == name])) >= 2
     ]
-    if len(candidates) < 2:
-        return {}
     folds: dict[str, Fold] = {}
+    large: dict[str, str] = {}
+    if len(candidates) < 2:
+        return folds, large
     for name in candidates[:MAX_SOURCES]:
         test = np.flatnonzero(examples.sources == name)
         train = np.flatnonzero(~np.isin(examples.families, examples.families[test]))
-        if len(np.unique(examples.labels[train])) == len(examples.classes):
+        few = _too_few(examples, train)
+        if few:
+            large[name] = few
+        else:
             folds[name] = (train, test)
-    return folds
+    return folds, large
+
+
+def _too_few(examples: Examples, train: Rows) -> str:
+    """Which label rows hold too few families of, in words; empty where they hold enough."""
+    for label in examples.classes:
+        own = examples.labels == label
+        every = len(np.unique(examples.families[own]))
+        left = len(np.unique(examples.families[train[own[train]]]))
+        if left < KEPT * every:
+            return f"without it {left} of {every} different pictures of {label} are left"
+    return ""

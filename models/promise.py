@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from config import PromiseFor, Settings
 from domain import UNSURE, Task, TaskKind
-from models.examples import Strings
+from models.answered import Answered
+from models.elsewhere import Rule, reached
 from models.tolerance import (
     CONFIDENCE,
     Bound,
-    bound,
     fewest,
     least_share,
-    observed,
+    stricter_of,
     upper_bound,
 )
 
@@ -35,39 +33,6 @@ of 100 answers). Of many labels the likelier of two is worth more than nothing, 
 
 Limit = Mapping[str, Any]
 """What holds for one label: an item of `labels` in the thresholds of a card."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answered:
-    """What was said of labelled pictures by heads and calibrations that had not seen them.
-
-    Attributes
-    ----------
-    labels, families, sources
-        (n,) strings; pictures of one family are near-duplicates.
-    chances
-        (n, k) probabilities, columns in the order of the classes.
-    """
-
-    labels: Strings
-    families: Strings
-    sources: Strings
-    chances: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def others(self, label: str, column: int) -> NDArray[np.float64]:
-        """(m,) the chance given to a label of each family without it, its worst picture's."""
-        without = self.labels != label
-        families, of = np.unique(self.families[without], return_inverse=True)
-        worst = np.zeros(len(families))
-        np.maximum.at(worst, of, self.chances[without, column])
-        return worst
-
-    def own(self, label: str, column: int) -> NDArray[np.float64]:
-        """(m,) the chance given to a label of each of its pictures."""
-        return np.asarray(self.chances[self.labels == label, column])
 
 
 def rates_of(
@@ -119,24 +84,20 @@ def make_promise(
     dict[str, Any]
         `labels` has for each label `from`, the score, None where no score will do; `promised`,
         whether it is proven for pictures like the known ones with `confidence`; what it rests
-        on and what it buys. What holds for `ai` is beside it under the names `accuse`,
+        on and what it buys. Its `unseen_sources` are measured at scores that each source had no
+        part in. What holds for `ai` is beside it under the names `accuse`,
         `budget`, `n_real`, `n_ai`, `false_accusations`, `upper_95` and `recall`.
     """
     least = EVEN if len(classes) == 2 else 0.0
     labels = {}
     for label, budget in rates.items():
         column = list(classes).index(label)
-        found = bound(known.others(label, column), budget, least=least)
-        elsewhere = _elsewhere(label, column, found.at, left_out)
-        at = found.at
-        if promise_for is PromiseFor.UNSEEN and left_out is not None and elsewhere is not None:
-            # a measurement and no promise: of few sources more pictures prove no more
-            there = observed(left_out.others(label, column), budget, least=least)
-            at = stricter_of(at, there)
-            elsewhere = _elsewhere(label, column, at, left_out)
+        rule = Rule(label, column, budget, least, promise_for is PromiseFor.UNSEEN)
+        found = rule.bound(known)
+        at = rule.score(found.at, left_out)
         labels[label] = {
             **_limit(label, column, budget, found, at, known),
-            "unseen_sources": elsewhere,
+            "unseen_sources": rule.elsewhere(found, known, left_out),
         }
     made: dict[str, Any] = {
         "confidence": CONFIDENCE,
@@ -152,7 +113,7 @@ def _limit(
     label: str, column: int, budget: float, found: Bound, at: float | None, known: Answered
 ) -> dict[str, Any]:
     others, own = known.others(label, column), known.own(label, column)
-    wrongly = _reached(others, at)
+    wrongly = reached(others, at)
     return {
         "from": at,
         "from_known": found.at,
@@ -162,34 +123,11 @@ def _limit(
         "wrongly": wrongly,
         "upper_95": upper_bound(wrongly, found.n),
         "n": len(own),
-        "recall": _reached(own, at) / len(own) if len(own) else None,
+        "recall": reached(own, at) / len(own) if len(own) else None,
         "can_promise": least_share(found.n),
         "needed": fewest(budget),
         "more": max(0, fewest(budget) - found.n),
     }
-
-
-def _elsewhere(
-    label: str, column: int, at: float | None, left_out: Answered | None
-) -> dict[str, Any] | None:
-    """How a score does on sources that were left out."""
-    if left_out is None or not (left_out.labels != label).any():
-        return None
-    others, own = left_out.others(label, column), left_out.own(label, column)
-    wrongly = _reached(others, at)
-    return {
-        "sources": len(np.unique(left_out.sources)),
-        "n_others": len(others),
-        "wrongly": wrongly,
-        "share": wrongly / len(others),
-        "upper_95": upper_bound(wrongly, len(others)),
-        "n": len(own),
-        "recall": _reached(own, at) / len(own) if len(own) else None,
-    }
-
-
-def _reached(scores: NDArray[np.float64], at: float | None) -> int:
-    return 0 if at is None else int((scores >= at).sum())
 
 
 def _flat(limit: Limit) -> dict[str, Any]:
@@ -264,11 +202,6 @@ def limits_of(task: Task, card: Mapping[str, Any]) -> dict[str, Limit]:
         if rival is None or stricter_of(rival["from"], limit["from"]) == limit["from"]:
             found[canonical] = limit
     return found
-
-
-def stricter_of(one: float | None, other: float | None) -> float | None:
-    """The higher of two scores to say a label from; None is never."""
-    return None if one is None or other is None else max(one, other)
 
 
 def _of_old_card(thresholds: Mapping[str, Any]) -> dict[str, Limit]:

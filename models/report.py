@@ -28,6 +28,7 @@ from models.summary import (
     headline_rows,
     label_rows,
     measured,
+    not_left_out,
     promise,
     redelivered,
     setting_text,
@@ -102,9 +103,8 @@ def _opening(card: Mapping[str, Any]) -> Iterator[str]:
     yield f"{counts['train']} training pictures and {counts['test']} held out, in "
     yield f"{counts['families']} families. Fitted on {escape(card['fitted_on'])}.</p>"
     yield table(["measured", "pictures", *(title for _, title in HEADLINES)], headline_rows(card))
-    if "skipped" in card["leave_one_source_out"]:
-        reason = escape(card["leave_one_source_out"]["skipped"])
-        yield f"<p>Sources left out in turn: not measured, {reason}.</p>"
+    if not_left_out(card):
+        yield f"<p>{escape(not_left_out(card))}</p>"
     if promise(card):
         yield f"<p>{escape(str(promise(card)))}</p>"
     if redelivered(card):

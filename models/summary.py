@@ -41,6 +41,16 @@ def measured(card: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
             yield key, ways[key]
 
 
+def not_left_out(card: Mapping[str, Any]) -> str:
+    """Which sources were not left out in turn and why; empty where all were."""
+    unseen = card["leave_one_source_out"]
+    if "skipped" in unseen:
+        return f"Sources left out in turn: not measured, {unseen['skipped']}."
+    large = unseen.get("too_large") or {}
+    why = "; ".join(f"{source} ({left})" for source, left in large.items())
+    return f"Not left out, because too little would remain: {why}." if large else ""
+
+
 def shown(value: float | None) -> str:
     """A figure with three decimals, a dash where there is none."""
     return "–" if value is None else f"{value:.3f}"
@@ -78,7 +88,8 @@ def promise_of(labels: Sequence[str], label: str, limit: Mapping[str, Any]) -> s
     if not elsewhere:
         return f"{told} How that is on other sources was not measured."
     return (
-        f"{told} On {elsewhere['sources']} sources left out in turn, {elsewhere['wrongly']} of "
+        f"{told} On {elsewhere['sources']} sources left out in turn, by scores found without them, "
+        f"{elsewhere['wrongly']} of "
         f"{elsewhere['n_others']} {others} were called {label}, and "
         f"{shown_share(elsewhere['recall'])} of {label} pictures."
     )
@@ -102,9 +113,8 @@ def as_text(card: Mapping[str, Any]) -> str:
             [["measured", "pictures", *(title for _, title in HEADLINES)]], headline_rows(card)
         ),
     ]
-    unseen = card["leave_one_source_out"]
-    if "skipped" in unseen:
-        lines.append(f"sources left out: not measured, {unseen['skipped']}")
+    if not_left_out(card):
+        lines.append(not_left_out(card))
     if promise(card):
         lines.extend(["", str(promise(card))])
     shortcuts = (card.get("shortcuts") or {}).get("message")

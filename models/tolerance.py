@@ -134,6 +134,11 @@ def observed(others: Scores, budget: float, *, least: float = 0.0) -> float | No
     return just_above(float(np.sort(others)[::-1][int(budget * len(others))]), least)
 
 
+def stricter_of(one: float | None, other: float | None) -> float | None:
+    """The higher of two scores to say a label from; None is never."""
+    return None if one is None or other is None else max(one, other)
+
+
 def just_above(score: float, least: float) -> float | None:
     """The next threshold above a score; None where that is beyond 1."""
     at = max(least, round(float(np.floor(score / STEP) + 1) * STEP, 6))

@@ -14,8 +14,11 @@ from models.batch import Search, cores, solving
 from models.calibration import Chances, calibrate
 from models.closed_form import Scores
 from models.examples import Rows, Strings
-from models.folds import source_folds
+from models.folds import source_folds, too_large
 from models.metrics import measure
+
+SOURCES, TIME = "sources", "time"
+"""What was lacking where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +28,8 @@ class Unseen:
     Attributes
     ----------
     figures
-        Those of `measure`, pooled and per source; or `skipped` with the reason.
+        Those of `measure`, pooled and per source, and `too_large`: sources without which too
+        little is left, with what is left. Or `skipped` with the reason, and its `cause`.
     rows, said
         (m,) training rows whose source was left out, and the label that was said of each.
     chances
@@ -38,11 +42,19 @@ class Unseen:
     chances: Chances
 
     @classmethod
-    def skipped(cls, reason: str) -> Unseen:
-        """Not measured."""
-        return cls(
-            {"skipped": reason}, np.empty(0, np.intp), np.empty(0, np.str_), np.empty((0, 0))
-        )
+    def skipped(cls, reason: str, cause: str) -> Unseen:
+        """Not measured, for lack of `SOURCES` or of `TIME`."""
+        figures = {"skipped": reason, "cause": cause}
+        return cls(figures, np.empty(0, np.intp), np.empty(0, np.str_), np.empty((0, 0)))
+
+
+def foreseen(found: Search, *, jobs: int | None = None) -> float:
+    """How many seconds leaving sources out will take, by the winner's folds."""
+    return _foreseen(found, len(source_folds(found.examples)), jobs or cores())
+
+
+def _foreseen(found: Search, folds: int, jobs: int) -> float:
+    return found.winner.fold_seconds * -(-folds // jobs)
 
 
 def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None) -> Unseen:
@@ -59,13 +71,15 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
     """
     jobs = jobs or cores()
     folds = source_folds(found.examples)
-    if len(folds) < 2:
-        return Unseen.skipped("it needs two sources or more that each hold two labels or more")
-    expected = found.winner.fold_seconds * -(-len(folds) // jobs)
+    large = too_large(found.examples)
+    if not folds:
+        return Unseen.skipped(_too_few(large), SOURCES)
+    expected = _foreseen(found, len(folds), jobs)
     if expected > seconds:
         return Unseen.skipped(
-            f"{len(folds)} sources would take about {expected:.0f} s, "
-            f"{max(seconds, 0):.0f} s of the budget are left"
+            f"{len(folds)} sources would take about {expected:.2g} s, "
+            f"{max(seconds, 0):.2g} s of the budget are left",
+            TIME,
         )
     examples, winner = found.examples, found.winner
     with solving(), ThreadPoolExecutor(jobs) as pool:
@@ -78,7 +92,18 @@ def leave_sources_out(found: Search, *, seconds: float, jobs: int | None = None)
     rows = np.concatenate([test for _, test in folds.values()])
     pooled = np.concatenate(chances)
     figures = measure(examples.labels[rows], pooled, examples.classes, examples.sources[rows])
+    if large:
+        figures["too_large"] = large
     return Unseen(figures, rows, np.asarray(examples.classes)[pooled.argmax(axis=1)], pooled)
+
+
+def _too_few(large: Mapping[str, str]) -> str:
+    """Why no source can be left out."""
+    needed = "it needs two sources or more that each hold two labels or more"
+    if not large:
+        return needed
+    why = "; ".join(f"{source} ({left})" for source, left in large.items())
+    return f"{needed}, none of which is most of the pictures: {why}"
 
 
 def _calibrated(found: Search, train: Rows, scores: Scores) -> Chances:

@@ -8,7 +8,7 @@ import pytest
 from domain import NotEnoughData
 from models import folds
 from models.examples import Examples
-from models.folds import family_folds, source_folds
+from models.folds import family_folds, source_folds, too_large
 from tests.models.made import clusters
 
 
@@ -116,3 +116,34 @@ def test_sources_of_one_label_are_trained_on_but_not_left_out() -> None:
 
 def test_one_source_with_two_labels_is_not_enough() -> None:
     assert source_folds(clusters(30)) == {}
+
+
+def of_sizes(**sizes: int) -> Examples:
+    """Sources with so many pictures of each label."""
+    one = [source for source, size in sizes.items() for _ in range(size)]
+    examples = clusters(len(one))
+    return dataclasses.replace(examples, sources=np.asarray(one * 2))
+
+
+def test_a_source_without_which_a_handful_is_left_to_train_on_is_not_left_out() -> None:
+    examples = of_sizes(web=100, stock=3)
+
+    assert set(source_folds(examples)) == {"stock"}
+    assert too_large(examples) == {"web": "without it 3 of 103 different pictures of ai are left"}
+
+
+def test_of_two_sources_of_like_size_both_are_left_out() -> None:
+    examples = of_sizes(web=55, stock=45)
+
+    assert set(source_folds(examples)) == {"web", "stock"}
+    assert too_large(examples) == {}
+
+
+def test_a_source_may_be_too_large_a_part_of_one_label_alone() -> None:
+    examples = of_sizes(web=50, stock=50, camera=50)
+    sources = examples.sources.copy()
+    sources[(examples.labels == "real") & (sources == "stock")] = "web"
+
+    parted = source_folds(dataclasses.replace(examples, sources=sources))
+
+    assert set(parted) == {"camera"}

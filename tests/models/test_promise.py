@@ -11,8 +11,8 @@ import pytest
 
 from config import PromiseFor, load_settings
 from domain import Task, TaskKind
+from models.answered import Answered
 from models.promise import (
-    Answered,
     judged,
     judged_as_taught,
     limits_of,

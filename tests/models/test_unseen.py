@@ -46,3 +46,38 @@ def test_without_two_mixed_sources_it_says_why_not() -> None:
 
 def test_without_time_it_says_so(found: Search) -> None:
     assert "budget" in leave_sources_out(found, seconds=-1.0, jobs=1).figures["skipped"]
+
+
+def test_a_handful_of_a_second_source_is_no_measurement_of_the_first() -> None:
+    examples = clusters(60, apart=1.0)
+    sources = np.where(np.arange(120) % 20 == 0, "stock", "web")
+    found = search(
+        dataclasses.replace(examples, sources=sources), classifier="logistic_regression", jobs=1
+    )
+
+    unseen = leave_sources_out(found, seconds=60.0, jobs=1)
+
+    assert set(unseen.figures["per_source"]) == {"stock"}
+    assert "3 of 60" in unseen.figures["too_large"]["web"]
+    assert set(examples.labels[unseen.rows]) == {"ai", "real"}
+
+
+def test_where_no_source_leaves_enough_it_says_why_not() -> None:
+    examples = clusters(30)
+    sources = np.where(examples.labels == "ai", "web", "stock")
+    sources[0], sources[-1] = "stock", "web"  # each source is nearly all of one label
+    found = search(
+        dataclasses.replace(examples, sources=sources), classifier="logistic_regression", jobs=1
+    )
+
+    figures = leave_sources_out(found, seconds=60.0, jobs=1).figures
+
+    assert figures["cause"] == "sources"
+    assert "most of the pictures" in figures["skipped"] and "1 of 30" in figures["skipped"]
+
+
+def test_lack_of_time_is_told_from_lack_of_sources(found: Search) -> None:
+    one_source = search(clusters(20), classifier="logistic_regression", jobs=1)
+
+    assert leave_sources_out(found, seconds=-1.0, jobs=1).figures["cause"] == "time"
+    assert leave_sources_out(one_source, seconds=60.0, jobs=1).figures["cause"] == "sources"
