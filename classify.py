@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from domain import DEFAULT_TASK
 
@@ -20,19 +21,34 @@ EXAMPLES = """examples:
 
 exit codes: 0 every picture was answered; 1 some could not be had or read; 2 wrong usage or settings
 with --heatmap: 3 it was answered, but no heat map of it is better than chance
-with --verify: 0 valid; 1 altered, or about another picture; 2 signed by another key, or wrong
-usage; 3 it cannot be checked
+with --verify: 0 valid; 1 altered, or about another picture; 2 signed by another key; 3 it cannot
+be checked, or wrong usage
 """
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends on wrong usage with a code that `--verify` has no other meaning for."""
+
+    wrong_usage = 2
+
+    def error(self, message: str) -> NoReturn:
+        """Say how the command is used, and what was wrong."""
+        self.print_usage(sys.stderr)
+        self.exit(self.wrong_usage, f"{self.prog}: error: {message}\n")
 
 
 def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
+    argv = sys.argv[1:] if argv is None else argv
+    parser = Parser(
         prog="python classify.py",
         description="Say of pictures which label of a task they have.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
+    if any(one.split("=")[0] == "--verify" for one in argv):
+        parser.wrong_usage = 3
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--image", type=Path, metavar="F", help="one picture file")
     what.add_argument("--batch", type=Path, metavar="DIR", help="every picture under a folder")
@@ -40,7 +56,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     what.add_argument(
         "--verify", type=Path, metavar="R", help="check a signed verdict, of GET /verdicts/<id>"
     )
-    parser.add_argument("--task", default=DEFAULT_TASK, help="default: %(default)s")
+    parser.add_argument("--task", metavar="T", help=f"default: {DEFAULT_TASK}")
     parser.add_argument(
         "--stability", action="store_true", help="say whether the answer holds when it is re-saved"
     )
@@ -62,13 +78,23 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "--picture", type=Path, metavar="F", help="with --verify: whether it is about this file"
     )
     arguments = parser.parse_args(argv)
+    _check_together(parser, arguments)
+    if arguments.task is None:
+        arguments.task = DEFAULT_TASK
+    return arguments
+
+
+def _check_together(parser: Parser, arguments: argparse.Namespace) -> None:
+    """Refuse options that mean nothing beside another."""
+    asked = ("task", "stability", "explain")
+    if arguments.verify and any(getattr(arguments, name) not in (None, False) for name in asked):
+        parser.error("--verify checks a verdict that was given: no --task, --stability, --explain")
     if arguments.verify is None and (arguments.key or arguments.picture):
         parser.error("--key and --picture go with --verify")
     if arguments.record and not (arguments.image or arguments.url):
         parser.error("--record goes with --image or --url")
     if arguments.heatmap and not arguments.image:
         parser.error("--heatmap goes with --image")
-    return arguments
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,11 @@ KEYS = "keys"
 """The folder of DATA_DIR."""
 PRIVATE, PUBLIC = "private.pem", "public.json"
 PARTIAL = ".partial-"
-FIRST = "0001"
 KEY_BYTES, SIGNATURE_BYTES = 32, 64
 ID_DIGITS = 16
+
+Standing = tuple[str, int, int]
+"""A key's number and the file of its private half: another key may come under the same number."""
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +110,12 @@ class Keys:
         self._folder = folder
         self._clock = clock
         self._lock = threading.Lock()
-        self._held: tuple[str, Signer] | None = None
+        self._held: tuple[Standing, Signer] | None = None
 
     def signer(self) -> Signer:
-        """The key that signs now; the first one is made when there is none.
+        """The key that signs now; one is made when there is none with a private half.
+
+        A process that has its key makes none: where the folder is gone, it comes back.
 
         Raises
         ------
@@ -120,14 +125,19 @@ class Keys:
         with self._lock:
             held = self._held
             try:
-                latest = self._latest()
-                if held is None or latest != held[0]:
-                    name = latest or self._make(FIRST)
-                    self._held = held = (name, self._read(name))
+                standing = self._standing()
+                if standing is None and held is None:
+                    self._make(self._next())
+                    standing = self._standing()
+                if standing is None:
+                    raise FileNotFoundError(ENOENT, "there is no key with a private half")
+                if held is None or standing != held[0]:
+                    self._held = held = (standing, self._read(standing[0]))
             except OSError as error:
                 if held is None:
                     raise self._unusable(error.strerror or str(error)) from error
-                log.warning("%s cannot be looked into: %s", self._folder, error.strerror)
+                why = error.strerror
+                log.warning("%s: %s. The key held goes on signing.", self._folder, why)
             except Unavailable as error:
                 if held is None:
                     raise
@@ -144,15 +154,14 @@ class Keys:
         """
         with self._lock:
             try:
-                before = self._latest()
-                name = self._make(f"{int(before or 0) + 1:04d}")
+                name = self._make(self._next())
                 signer = self._read(name)
                 for old in self._names():
                     if old < name:
                         (self._folder / old / PRIVATE).unlink(missing_ok=True)
             except OSError as error:
                 raise self._unusable(error.strerror or str(error)) from error
-            self._held = (name, signer)
+            self._held = None  # looked for anew by whoever signs next
             return signer
 
     def public(self) -> list[PublicKey]:
@@ -185,8 +194,21 @@ class Keys:
         except FileNotFoundError:
             return []
 
-    def _latest(self) -> str | None:
-        return max(self._names(), default=None)
+    def _next(self) -> str:
+        return f"{int(max(self._names(), default='0')) + 1:04d}"
+
+    def _standing(self) -> Standing | None:
+        """The latest key, if it has its private half: one moved away leaves older public halves."""
+        latest = max(self._names(), default=None)
+        if latest is None:
+            return None
+        try:
+            found = (self._folder / latest / PRIVATE).stat()
+        except FileNotFoundError:
+            if (self._folder / latest / PUBLIC).exists():
+                return None
+            raise
+        return latest, found.st_ino, found.st_mtime_ns
 
     def _make(self, name: str) -> str:
         """Make the key of a number, unless another process does; returns the number."""

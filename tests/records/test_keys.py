@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import subprocess
 import sys
@@ -117,6 +118,37 @@ def test_process_that_has_its_key_goes_on_when_a_newer_one_cannot_be_read(
     before = keys.signer().public
     folder(tmp_path, "0002").mkdir()
     assert keys.signer().public.raw == before.raw
+
+
+def test_latest_key_moved_away_is_followed_by_a_new_one(keys: Keys, tmp_path: Path) -> None:
+    first = keys.signer().public
+    spoilt = keys.renew().public
+    shutil.move(folder(tmp_path, "0002"), tmp_path)
+    started = Keys(tmp_path / "data" / "keys")
+    new = started.signer().public
+    assert new.raw not in (first.raw, spoilt.raw)
+    assert [key.id for key in started.public()] == [new.id, first.id]
+    # the process that still holds the one moved away follows, though the number is the same
+    assert keys.signer().public.raw == new.raw
+
+
+def test_process_that_has_its_key_makes_no_other_when_the_folder_is_gone(
+    keys: Keys, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = keys.signer().public
+    shutil.move(tmp_path / "data" / "keys", tmp_path / "away")
+    assert keys.signer().public.raw == before.raw
+    assert "goes on signing" in caplog.text
+    assert not (tmp_path / "data" / "keys").exists()
+    shutil.move(tmp_path / "away", tmp_path / "data" / "keys")
+    assert Keys(tmp_path / "data" / "keys").signer().public.raw == before.raw
+
+
+def test_time_of_the_first_key_stays_when_it_is_renewed(keys: Keys, tmp_path: Path) -> None:
+    assert keys.since() is None
+    keys.signer()
+    Keys(tmp_path / "data" / "keys").renew()
+    assert keys.since() == NOW
 
 
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -326,13 +326,35 @@ def test_record_of_the_service_is_verified_with_the_keys_it_shows(
         ["--image", "a.png", "--key", "k.json"],
         ["--image", "a.png", "--picture", "b.png"],
         ["--batch", "d", "--record", "r.json"],
-        ["--verify", "r.json", "--image", "a.png"],
     ],
 )
 def test_options_that_go_with_another_are_refused(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         parse_arguments(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--image", "a.png"],
+        ["--stability"],
+        ["--explain"],
+        ["--task", "smile"],
+        ["--task", "authenticity"],
+        ["--heatmap", "h.png"],
+        ["--record", "r.json"],
+        ["--odd"],
+        ["--key"],
+    ],
+)
+def test_wrong_usage_of_checking_is_not_taken_for_another_key(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments(["--verify", "r.json", *arguments])
+    assert ended.value.code == 3
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments(["--verify=r.json", *arguments])
+    assert ended.value.code == 3
 
 
 # --- who may read whose names ---
