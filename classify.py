@@ -221,7 +221,7 @@ def classify(
     if extras.stability:
         asked = zip(pictures, decisions, strict=True)
         held = [stability_of(task, known, embedder, *one) for one in asked]
-        decisions = [weighed(*one) for one in zip(decisions, held, strict=True)]
+        decisions = [weighed(task, *one) for one in zip(seen, decisions, held, strict=True)]
         stages["stability"] = (time.perf_counter() - decided) * each
     for data in files if keep else ():
         engine.store.blobs.put(data, durable=False)

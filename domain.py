@@ -13,6 +13,8 @@ DEFAULT_TASK = "authenticity"
 UNSURE = "unsure"
 OTHER = "(other)"
 """What a verdict says for all labels that it does not name."""
+AI, REAL = "ai", "real"
+"""What files and promises call pictures; a task may have other labels, or call them otherwise."""
 FILE_FACTS = "file:1"
 """The recipe by which facts of a file are read; another whenever one of them would change."""
 LOOKS = "looks:1"
@@ -154,6 +156,10 @@ class VerdictSource(StrEnum):
     MODEL = "model"
     TEXT = "text"
     NONE = "none"
+
+
+BY_HEAD = frozenset({VerdictSource.MODEL, VerdictSource.TEXT})
+"""Answers by what a picture shows: not by what people said of it, nor by what its file says."""
 
 
 @dataclass(frozen=True, slots=True)

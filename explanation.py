@@ -8,8 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from decision import Decision, Sight
-from domain import Nearest
-from heatmap import BY_HEAD
+from domain import BY_HEAD, Nearest
 from models.labelled import SHOWN, Labelled
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from config import VERSION
-from domain import UNSURE, Conflict, NotFound, Task, Verdict, VerdictSource
+from domain import BY_HEAD, UNSURE, Conflict, NotFound, Task, Verdict, VerdictSource
 from drawn import Drawn
 from embeddings import Embedder
 from embeddings.clip import Clip, Patches
@@ -20,6 +20,7 @@ from embeddings.images import Limits, Picture, decode, within
 from embeddings.overlay import draw_heat
 from engine import Engine
 from models import Head
+from models.chances import chances_of
 from models.heat import (
     SHUFFLES,
     WINDOW,
@@ -42,9 +43,6 @@ MOST_PIXELS = 2_000_000
 RETRY_SECONDS = 10
 KEPT, KEPT_BYTES = 64, 64_000_000
 """Answers held in memory, and bytes of their files: a map asked for again costs nothing."""
-
-BY_HEAD = (VerdictSource.MODEL, VerdictSource.TEXT)
-"""What a map explains: answers by what a picture shows."""
 
 MAKING = Turn("Another heat map is being made.", retry_seconds=RETRY_SECONDS)
 
@@ -188,10 +186,8 @@ def _head_of(engine: Engine, task: Task, known: Knowledge, verdict: Verdict) -> 
 def _asked(engine: Engine, task: Task, head: Head, verdict: Verdict, picture: Picture) -> Asked:
     """The label that the head likes best, which must still be the verdict's."""
     embedder = engine.embedders[task.kind]
-    chances: dict[str, float] = {}
-    for name, p in zip(head.classes, head.predict_proba(embedder.embed([picture]))[0], strict=True):
-        meant = task.variants.get(name, name)
-        chances[meant] = chances.get(meant, 0.0) + float(p)
+    scores = head.predict_proba(embedder.embed([picture]))[0]
+    chances = chances_of(head.classes, scores, task.variants)
     best = max(chances, key=lambda label: chances[label])
     if verdict.prediction not in (UNSURE, best):
         raise Conflict(_otherwise(picture))

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import webhook
-from decision import Sight, decide_each
+from decision import Policy, Sight, decide_each
 from domain import Change, Delivery, Task, Verdict, VerdictSource
 from engine import Engine
 from models.knowledge import Knowledge
@@ -22,8 +22,8 @@ MOST_TOLD = 1_000
 """Changes named in a message; the others are counted and can be asked for."""
 EVENT = "promoted"
 HELD_OUT = ("n", "accuracy", "balanced_accuracy")
-DECIDED_HERE = frozenset(VerdictSource) - {VerdictSource.EVIDENCE, VerdictSource.TEXT}
-"""What no version decided, none would decide otherwise."""
+DECIDED_HERE = frozenset(VerdictSource) - {VerdictSource.EVIDENCE}
+"""A version decides nothing that a file's own proof does; where words did, it does from now on."""
 
 Progress = Callable[[int, int], None]
 
@@ -187,17 +187,26 @@ def _changes(
     vectors = shelf.vectors([verdict.picture.sha256 for verdict in verdicts])
     having = [verdict for verdict in verdicts if verdict.picture.sha256 in vectors]
     likenesses = shelf.likenesses([verdict.picture.sha256 for verdict in having])
-    pictures = [verdict.picture for verdict in having]
-    asked = [(picture.sha256, vectors[picture.sha256]) for picture in pictures]
+    asked = [(one.picture.sha256, vectors[one.picture.sha256]) for one in having]
     near = engine.neighbours.familiarities(task, known, asked)
     sights = [
-        Sight(sha256, picture.phash, vector, likeness, familiarity=familiarity)
-        for (sha256, vector), picture, likeness, familiarity in zip(
-            asked, pictures, likenesses, near, strict=True
+        Sight(
+            sha256,
+            verdict.picture.phash,
+            vector,
+            likeness,
+            verdict.evidence,
+            familiarity=familiarity,
+        )
+        for (sha256, vector), verdict, likeness, familiarity in zip(
+            asked, having, likenesses, near, strict=True
         )
     ]
+    policy = Policy.of(engine.settings)
     changes = []
-    for verdict, decision in zip(having, decide_each(task, known, sights), strict=True):
+    for verdict, decision in zip(
+        having, decide_each(task, known, sights, policy=policy), strict=True
+    ):
         # a label that was linked to another one since is no other answer
         said = _as_sent(verdict)
         if decision.prediction != task.variants.get(said, said):

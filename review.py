@@ -9,8 +9,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from domain import Correction, Task, Unacceptable, Verdict, VerdictSource
+from domain import BY_HEAD, Correction, Task, Unacceptable, Verdict, VerdictSource
 from engine import Engine
+from models.chances import chances_of
 from models.families import Families
 from models.knowledge import Knowledge
 from models.standing import Canonical, opinion_of, overruled
@@ -21,7 +22,8 @@ LATEST = 500
 """Of how many pictures, the latest that were asked about, the queue is made."""
 LABELLED = 500
 """Of how many labelled pictures `diverse` keeps away."""
-BY_HEAD = (VerdictSource.MODEL, VerdictSource.NONE)
+ANSWERED_ANEW = BY_HEAD | {VerdictSource.NONE}
+"""Answers that what is known by now may give otherwise, or where it gives a first one."""
 COMPARED = 100
 """Pictures that are looked up in memory; each lookup goes through all of it."""
 
@@ -178,16 +180,13 @@ def _answers(
     places = [
         i
         for i, verdict in enumerate(verdicts)
-        if verdict.source in BY_HEAD and verdict.picture.sha256 in vectors
+        if verdict.source in ANSWERED_ANEW and verdict.picture.sha256 in vectors
     ]
     if known.head is None or not places:
         return answers
     rows = np.stack([vectors[verdicts[i].picture.sha256] for i in places])
     for i, scores in zip(places, known.head.predict_proba(rows), strict=True):
-        chances: dict[str, float] = {}
-        for label, p in zip(known.head.classes, scores, strict=True):
-            meant = canonical.get(label, label)
-            chances[meant] = chances.get(meant, 0.0) + float(p)
+        chances = chances_of(known.head.classes, scores, canonical)
         best = max(chances, key=lambda label: chances[label])
         answers[i] = (best, chances[best])
     return answers

@@ -7,14 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from decision import Decision, Sight, decide_each
-from domain import UNSURE, Delivered, Stability, Statistics, Task, TaskKind, VerdictSource
+from decision import Decision, Sight, decide_each, withdrawn
+from domain import BY_HEAD, UNSURE, Delivered, Stability, Statistics, Task, TaskKind, VerdictSource
 from embeddings import Embedder
 from embeddings.images import Picture, within
 from embeddings.redelivery import embed_redelivered
 from models.knowledge import Knowledge
 from models.promise import ACCUSED
 from turns import Turn
+from wording import span
 
 UNKNOWN = "0" * 64
 """Stands for the name of a file that nobody has spoken of."""
@@ -28,18 +29,15 @@ MOST_AT_ONCE = 8
 RETRY_SECONDS = 5
 WEIGHING = Turn("Another picture's stability is being looked at.", retry_seconds=RETRY_SECONDS)
 """Taken while a request's pictures are delivered anew: others are answered without, meanwhile."""
-BY_STATISTICS = frozenset({VerdictSource.MODEL, VerdictSource.TEXT})
-"""What decides anew when a picture comes anew. People's word on it holds for its copies, which
-are recognised by likeness; a signed word holds for the file that bears it."""
 SPOKEN = {
-    "jpeg_85": "a JPEG of quality 85",
-    "jpeg_60": "a JPEG of quality 60",
-    "jpeg_40": "a JPEG of quality 40",
-    "half_size": "half its size",
-    "thumbnail": "a thumbnail",
-    "crop_95": "its middle 95 %",
-    "webp": "a WebP",
-    SHRUNK: "2 megapixels",
+    "jpeg_85": "as a JPEG of quality 85",
+    "jpeg_60": "as a JPEG of quality 60",
+    "jpeg_40": "as a JPEG of quality 40",
+    "half_size": "at half its size",
+    "thumbnail": "as a thumbnail",
+    "crop_95": "cut to its middle 95 %",
+    "webp": "as a WebP",
+    SHRUNK: "at 2 megapixels",
 }
 
 
@@ -93,24 +91,48 @@ def held(task: Task, sent: Statistics, anew: Mapping[str, Decision]) -> Stabilit
     return Stability(label, min(chances), max(chances), flips, deliveries)
 
 
-def weighed(decision: Decision, stability: Stability | None) -> Decision:
-    """The decision with what its stability says of it: one that flips is unsure."""
+def weighed(task: Task, sight: Sight, decision: Decision, stability: Stability | None) -> Decision:
+    """The decision with what its stability says of it: one that flips is unsure.
+
+    Parameters
+    ----------
+    task
+        The task asked.
+    sight
+        The picture as it was sent.
+    decision
+        What was decided about it.
+    stability
+        What its copies came to; None where nothing was asked of them.
+    """
     if stability is None:
         return decision
-    span = f"{stability.label} between {stability.low:.0%} and {stability.high:.0%}"
+    chances = f"{stability.label} {span(stability.low, stability.high)}"
     if any(one.name == SHRUNK for one in stability.deliveries):
-        span += "; as it is large, it was made smaller to 2 megapixels before"
+        chances += "; as it is large, it was made smaller to 2 megapixels before"
     if not stability.flips:
-        reason = f"The statistics hold when it is saved anew, made smaller or cut: {span}."
+        reason = f"The statistics hold when it is saved anew, made smaller or cut: {chances}."
         return replace(decision, reasons=(*decision.reasons, reason))
     before = decision.statistics.prediction
-    others = [one for one in stability.deliveries if one.prediction != before]
-    told = _listed([f"{one.prediction} as {SPOKEN.get(one.name, one.name)}" for one in others])
-    reason = f"As sent the statistics say {before}, delivered anew {told} ({span})"
-    if decision.source not in BY_STATISTICS:
+    reason = f"As sent the statistics {_say(before)}; {_anew(before, stability)} ({chances})"
+    if decision.source not in BY_HEAD:
+        # people's word holds for copies, which are recognised; a signed one for the file it is in
         return replace(decision, reasons=(*decision.reasons, f"{reason}; they do not decide here."))
-    reasons = (*decision.reasons, f"{reason}, so it stays unsure.")
-    return replace(decision, prediction=UNSURE, reasons=reasons)
+    stays = "stays" if decision.prediction == UNSURE else "is"
+    return withdrawn(task, sight, decision, f"{reason}, so it {stays} unsure.")
+
+
+def _anew(before: str, stability: Stability) -> str:
+    """What the copies are called otherwise, by what they are called."""
+    ways: dict[str, list[str]] = {}
+    for one in stability.deliveries:
+        if one.prediction != before:
+            ways.setdefault(one.prediction, []).append(SPOKEN.get(one.name, one.name))
+    return _listed([f"{_listed(names)} they {_say(said)}" for said, names in ways.items()])
+
+
+def _say(prediction: str) -> str:
+    return "are unsure" if prediction == UNSURE else f"say {prediction}"
 
 
 def _watched(task: Task, sent: Statistics) -> str:

@@ -22,6 +22,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from wording import sureness
+
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
@@ -54,8 +56,8 @@ def print_verdicts(results: Sequence[Mapping[str, Any]]) -> None:
         if "error" in result:
             table.add_row(name, "[red]no answer[/]", "", escape(result["error"]["message"]))
         else:
-            confidence = f"{result['confidence']:.0%}"
-            table.add_row(name, escape(result["prediction"]), confidence, result["source"])
+            sure = escape(sureness(result))
+            table.add_row(name, escape(result["prediction"]), sure, result["source"])
     console.print(table)
     answered = [result for result in results if "error" not in result]
     counts = Counter(result["prediction"] for result in answered)
@@ -81,8 +83,7 @@ def print_receipt(receipt: Mapping[str, Any]) -> None:
     console.print(f"[bold]{escape(receipt['label'])}[/] {done} what {receipt['sha256'][:12]} is.")
     table = Table("", "prediction", "confidence", "decided by")
     for name, answer in (("before", before), ("after", after)):
-        confidence = f"{answer['confidence']:.0%}"
-        table.add_row(name, escape(answer["prediction"]), confidence, answer["source"])
+        table.add_row(name, escape(answer["prediction"]), sureness(answer), answer["source"])
     console.print(table)
     console.print(
         f"- {effect['near_samples']} of {effect['of_samples']} known pictures and "

@@ -14,13 +14,22 @@ from numpy.typing import NDArray
 from decision.files import by_evidence, file_says, proof_of
 from decision.heads import DEMO_REASON, by_head, unless_strange
 from decision.nouns import Decision, Policy, Sight
-from decision.people import by_copies, by_memory
-from domain import Task, VerdictSource
+from decision.people import beside_proof, by_copies, by_memory
+from domain import UNSURE, Task, VerdictSource
 from models.ensemble import parts_of
 from models.knowledge import Knowledge
 from models.memory import Match
 
-__all__ = ["DEMO_REASON", "Decision", "Policy", "Sight", "called", "decide", "decide_each"]
+__all__ = [
+    "DEMO_REASON",
+    "Decision",
+    "Policy",
+    "Sight",
+    "called",
+    "decide",
+    "decide_each",
+    "withdrawn",
+]
 
 AS_USUAL = Policy()
 
@@ -34,6 +43,8 @@ def decide(
     policy: Policy = AS_USUAL,
 ) -> Decision:
     """The decision rule: people on this picture, proof in the file, people on copies, the head.
+
+    Proof is overruled only by somebody trusted: anybody can bring a label, hardly anybody a key.
 
     Parameters
     ----------
@@ -53,17 +64,41 @@ def decide(
     alone = by_head(task, known, scores, sight.facts)
     opinion = known.opinions.get(sight.sha256)
     proof = proof_of(task, sight) if policy.evidence_decides else None
-    if opinion is not None:
+    if opinion is not None and (proof is None or opinion.vote.trusted):
         decided = by_memory(task, opinion, alone, policy)
     elif proof is not None:
         decided = by_evidence(task, proof, alone)
+        decided = decided if opinion is None else beside_proof(opinion, decided, policy)
     else:
         decided = by_copies(known, sight, matches, alone, policy)
     if decided.source is VerdictSource.MODEL and task.open:
         decided = unless_strange(sight.familiarity, decided)
     proof = proof if decided.source is VerdictSource.EVIDENCE else None
-    beside = file_says(task, sight, decided.prediction, proof)
-    return replace(decided, reasons=(*decided.reasons, *beside))
+    beside = tuple(file_says(task, sight, decided.prediction, proof))
+    return replace(
+        decided,
+        reasons=(*decided.reasons, *beside),
+        of_label=(*decided.of_label, *beside),
+    )
+
+
+def withdrawn(task: Task, sight: Sight, decided: Decision, why: str) -> Decision:
+    """The decision taken back to `unsure`: why comes first, what spoke for its label is gone.
+
+    Parameters
+    ----------
+    task
+        The task asked.
+    sight
+        The picture.
+    decided
+        What was decided about it until then.
+    why
+        The reason.
+    """
+    kept = [reason for reason in decided.reasons if reason not in decided.of_label]
+    beside = tuple(file_says(task, sight, UNSURE, None))
+    return replace(decided, prediction=UNSURE, reasons=(why, *kept, *beside), of_label=beside)
 
 
 def decide_each(

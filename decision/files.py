@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from decision.nouns import Decision, Sight
-from domain import UNSURE, Evidence, Task, TaskKind, VerdictSource
-from provenance import AI
+from domain import AI, REAL, UNSURE, Evidence, Task, TaskKind, VerdictSource
 
 
 def proof_of(task: Task, sight: Sight) -> Evidence | None:
     """A trusted signer's word that a generator made the picture, while the file is as signed."""
     if task.kind is not TaskKind.AUTHENTICITY or _label(task, AI) not in task.labels:
         return None
+    if _label(task, AI) == _label(task, REAL):
+        return None  # it does not tell them apart
     for piece in sight.evidence:
         if (piece.kind, piece.status, piece.points_to) == ("c2pa", "valid", AI):
             return piece
@@ -39,7 +40,7 @@ def by_evidence(task: Task, proof: Evidence, alone: Decision) -> Decision:
 
 def file_says(task: Task, sight: Sight, prediction: str, proof: Evidence | None) -> Iterator[str]:
     """What stands beside the answer: where the file agrees, where not, and where it was altered."""
-    told = set()
+    told: set[object] = set()
     for piece in sight.evidence:
         if piece is proof:
             continue
@@ -47,6 +48,12 @@ def file_says(task: Task, sight: Sight, prediction: str, proof: Evidence | None)
             yield piece.claim
             continue
         label = _label(task, piece.points_to) if piece.points_to else ""
+        if label and label not in task.labels:
+            # the task asks in words that the file's are not, and nobody linked them
+            if label not in told:
+                yield f"{piece.claim}{_forged(piece)}"
+            told.add(label)
+            continue
         ruled_out = {_label(task, each) for each in piece.detail.get("contradicts", ())}
         against = prediction in ruled_out or label not in ("", prediction)
         agrees = bool(label) and not against

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from decision.nouns import Decision
 from domain import UNSURE, ModelVersion, Statistics, Task, TaskKind, VerdictSource
+from models.chances import chances_of
 from models.knowledge import Knowledge
 from models.labelled import Familiarity
 from models.promise import judged, judged_as_taught
 from models.slices import like_this
+from wording import percent
 
 DEMO_REASON = (
     "This is the demonstration model: it tells computed patterns from a few photographs and "
@@ -42,19 +44,16 @@ def by_head(
         even = {label: 1 / len(task.labels) for label in task.labels}
         reason = _unanswered(task, known)
         return _alone(UNSURE, max(even.values(), default=0.0), even, VerdictSource.NONE, (reason,))
-    probabilities: dict[str, float] = {}
-    for label, p in zip(known.head.classes, scores, strict=True):
-        canonical = task.variants.get(label, label)
-        probabilities[canonical] = probabilities.get(canonical, 0.0) + float(p)
+    probabilities = chances_of(known.head.classes, scores, task.variants)
     best = max(probabilities, key=lambda label: probabilities[label])
     confidence = probabilities[best]
     learned = sum(known.taught.values())
     if known.words:
         return _by_words(task, known, best, probabilities)
-    taught = f"What was learned from {learned} pictures" if known.version is None else "The model"
-    reasons = [f"{taught} gives {best} {_percent(confidence)}."]
+    taught = f"What was learned from {_pictures(learned)}" if known.version is None else "The model"
+    reasons = [f"{taught} gives {best} {percent(confidence)}."]
     if known.version is not None and learned:
-        reasons.append(f"Corrections of {learned} pictures are weighed in.")
+        reasons.append(f"Corrections of {_pictures(learned)} are weighed in.")
     if known.version is None:
         prediction, held_back = judged_as_taught(task, probabilities)
     else:
@@ -68,7 +67,11 @@ def by_head(
         reasons.append(known.problem)
     alone = _alone(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))
     calibrated = known.version is not None and not learned
-    return replace(alone, statistics=replace(alone.statistics, calibrated=calibrated))
+    return replace(
+        alone,
+        statistics=replace(alone.statistics, calibrated=calibrated),
+        of_label=() if prediction == UNSURE else tuple(held_back),
+    )
 
 
 def _by_words(
@@ -78,11 +81,11 @@ def _by_words(
     learned, confidence = sum(known.taught.values()), probabilities[best]
     if known.words < 1:
         reasons = [
-            f"What was learned from {learned} pictures, and the words of the labels by "
-            f"{known.words:.0%} of the whole, give {best} {_percent(confidence)}."
+            f"What was learned from {_pictures(learned)}, and the words of the labels by "
+            f"{known.words:.0%} of the whole, give {best} {percent(confidence)}."
         ]
     else:
-        reasons = [f"The words of its labels alone give {best} {_percent(confidence)}."]
+        reasons = [f"The words of its labels alone give {best} {percent(confidence)}."]
     reasons.append(UNCALIBRATED)
     prediction, held_back = judged_as_taught(task, probabilities)
     if task.kind is TaskKind.AUTHENTICITY and known.words >= HALF:
@@ -94,13 +97,12 @@ def _by_words(
     if known.problem:
         reasons.append(known.problem)
     source = VerdictSource.TEXT if known.words >= HALF else VerdictSource.MODEL
-    return _alone(prediction, confidence, probabilities, source, tuple(reasons))
+    alone = _alone(prediction, confidence, probabilities, source, tuple(reasons))
+    return replace(alone, of_label=() if prediction == UNSURE else tuple(held_back))
 
 
-def _percent(p: float) -> str:
-    """A probability for people; rounding makes nothing certain."""
-    shown = f"{p:.0%}"
-    return "over 99%" if shown == "100%" and p < 1 else shown
+def _pictures(n: int) -> str:
+    return "1 picture" if n == 1 else f"{n} pictures"
 
 
 def _alone(
@@ -125,8 +127,9 @@ def unless_strange(familiarity: Familiarity | None, alone: Decision) -> Decision
         f"{familiarity.chance:.1%} are as far from all others. If it is something new, show it "
         "with a label of its own."
     )
-    reasons = (*alone.reasons, reason)
-    return replace(alone, prediction=UNSURE, reasons=reasons, none_of_these=True)
+    kept = (one for one in alone.reasons if one not in alone.of_label)
+    reasons = (*kept, reason)
+    return replace(alone, prediction=UNSURE, reasons=reasons, of_label=(), none_of_these=True)
 
 
 def _unanswered(task: Task, known: Knowledge) -> str:

@@ -38,6 +38,7 @@ class Decision:
 
     `statistics` is what the head alone says, `people` what was said of it or its copies, whatever
     decided. `alike`: remembered pictures like it. `none_of_these`: it is like nothing known.
+    `of_label`: those of the reasons that are about the prediction, and fall with it.
     """
 
     prediction: str
@@ -49,6 +50,7 @@ class Decision:
     alike: tuple[Match, ...] = ()
     people: People | None = None
     none_of_these: bool = False
+    of_label: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ def by_memory(task: Task, opinion: Opinion, alone: Decision, policy: Policy) -> 
         reason = f"People differ about this very picture: {told}. It waits in the conflict queue."
     else:
         vote = opinion.votes[-1]
-        who = _who(vote, policy)
+        who = _first(vote, policy)
         reason = f"{who} labelled this very picture {vote.label} on {vote.created_at:%Y-%m-%d}."
     return replace(
         alone,
@@ -37,6 +37,17 @@ def by_memory(task: Task, opinion: Opinion, alone: Decision, policy: Policy) -> 
         reasons=(reason,),
         people=_people(opinion, copies=0),
     )
+
+
+def beside_proof(opinion: Opinion, proven: Decision, policy: Policy) -> Decision:
+    """What nobody trusted says of a picture is told beside its file's proof, and waits."""
+    vote = opinion.votes[-1]
+    said = opinion.label or vote.label
+    reasons = proven.reasons
+    if opinion.disputed or said != proven.prediction:
+        who = _first(vote, policy)
+        reasons = (*reasons, f"{who} labelled it {vote.label}; only somebody trusted overrules it.")
+    return replace(proven, reasons=reasons, people=_people(opinion, copies=0))
 
 
 def by_copies(
@@ -89,6 +100,12 @@ def _by_similar(
 
 def _people(opinion: Opinion, *, copies: int) -> People:
     return People(opinion.label, opinion.shares, len(opinion.votes), opinion.disputed, copies)
+
+
+def _first(vote: Correction, policy: Policy) -> str:
+    """Who it was, where a sentence begins; a person's name stays as it is written."""
+    who = _who(vote, policy)
+    return who if policy.names_people else who.capitalize()
 
 
 def _who(vote: Correction, policy: Policy) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from config import PromiseFor, Settings
-from domain import UNSURE, Task, TaskKind
+from domain import AI, REAL, UNSURE, Task, TaskKind
 from models.answered import Answered
 from models.elsewhere import Rule, reached
 from models.tolerance import (
@@ -20,7 +20,7 @@ from models.tolerance import (
     upper_bound,
 )
 
-ACCUSED, CLEARED = "ai", "real"
+ACCUSED, CLEARED = AI, REAL
 EVEN = 0.5
 """Of two labels one is said from here on at the least."""
 

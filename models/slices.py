@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from wording import percent
+
 SIZE, FORMAT, MANNER, CAMERA = "size", "format", "manner", "camera"
 ALIKE = "alike"
 """Size, format and manner at once."""
@@ -134,11 +136,11 @@ def _weak(dimension: str, value: str, row: Mapping[str, Any]) -> str:
         )
     elsewhere = _weak_elsewhere(row)
     if elsewhere is not None:
-        known = f" and {_share(1 - row['rest'])} on others" if row["rest"] is not None else ""
+        known = f" and {percent(1 - row['rest'])} on others" if row["rest"] is not None else ""
         return (
             f"On pictures like this ({value}) whose whole source was new to it, it was right "
             f"{elsewhere['right']} of {elsewhere['n']} times, on others "
-            f"{_share(1 - elsewhere['rest'])} of the time; where it knew the source, "
+            f"{percent(1 - elsewhere['rest'])} of the time; where it knew the source, "
             f"{row['right']} of {row['n']} times{known}."
         )
     unseen = _enough(row.get("unseen"))
@@ -149,7 +151,7 @@ def _weak(dimension: str, value: str, row: Mapping[str, Any]) -> str:
     )
     return (
         f"On pictures like this ({value}), it was right {row['right']} of {row['n']} times"
-        f"{left_out}; on others {_share(1 - row['rest'])} of the time."
+        f"{left_out}; on others {percent(1 - row['rest'])} of the time."
     )
 
 
@@ -191,13 +193,13 @@ def _taken_for(
             f"Of {label} pictures like this ({value}) whose whole source was new to it, "
             f"{count(elsewhere)} were taken for {answer}, and {count(row)} where it knew the "
             f"source; of other {label} pictures from new sources it was right about "
-            f"{_share(1 - elsewhere['rest'])}."
+            f"{percent(1 - elsewhere['rest'])}."
         )
     unseen = _enough(row.get("unseen"))
     left_out = f", and {count(unseen)} where their whole source was new to it" if unseen else ""
     return (
         f"Of {label} pictures like this ({value}), {count(row)} were taken for {answer}{left_out}; "
-        f"of other {label} pictures it was right about {_share(1 - row['rest'])}."
+        f"of other {label} pictures it was right about {percent(1 - row['rest'])}."
     )
 
 
@@ -215,12 +217,6 @@ def _weak_elsewhere(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The counts where whole sources had been left out, if it is these that are weak."""
     unseen = row.get("unseen")
     return unseen if unseen and unseen.get("weak") else None
-
-
-def _share(share: float) -> str:
-    """A share for people; rounding makes nothing certain."""
-    shown = f"{share:.0%}"
-    return "over 99%" if shown == "100%" and share < 1 else shown
 
 
 def unknown_slice(card: Mapping[str, Any], slices: Mapping[str, str]) -> str | None:

@@ -7,7 +7,9 @@ https://cv.iptc.org/newscodes/digitalsourcetype/
 
 from __future__ import annotations
 
-AI, REAL = "ai", "real"
+from domain import AI as AI
+from domain import REAL as REAL
+
 GENERATED = frozenset({"trainedalgorithmicmedia"})
 PARTLY = frozenset({"compositewithtrainedalgorithmicmedia", "compositesynthetic"})
 CAPTURED = frozenset(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from records.checking import Checked, Result
+from wording import answered
 
 PROVES = (
     "It proves that whoever holds this key gave this answer to the picture of this sha256, resting "
@@ -67,11 +68,10 @@ class Telling:
 
     def _said(self) -> list[str]:
         told, record = self.record, self.record["record"]
-        confidence = f"{float(told['confidence']):.0%}"
         model = record["model"]["version"] or "no trained version"
         return [
             f"Verdict {told['id']} of the task {told['task']}, on {record['answered_at']}: "
-            f"{told['prediction']} ({confidence}), decided by {told['source']}.",
+            f"{answered(told)}, decided by {told['source']}.",
             f"Picture: sha256 {record['picture']['sha256']}. Model: {model}; "
             f"corrections up to {record['corrections']['up_to']}; "
             f"embedder {record['embedder']['id']}; "

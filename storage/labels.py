@@ -19,7 +19,18 @@ from sqlalchemy import (
     update,
 )
 
-from domain import OTHER, UNSURE, Conflict, Limited, NewCorrection, TeachLimits, Unacceptable
+from domain import (
+    AI,
+    OTHER,
+    REAL,
+    UNSURE,
+    Conflict,
+    Limited,
+    NewCorrection,
+    TaskKind,
+    TeachLimits,
+    Unacceptable,
+)
 from storage import schema
 from storage.live import IS_LIVE, IS_VISIBLE
 
@@ -208,10 +219,23 @@ def link(
     own = set(labels_of(connection, task_id)) - links.keys()
     if variant in own and len(own) <= 2 and not _is_open(connection, task_id):
         raise Conflict(f"without {variant} the task has less than two labels", variant=variant)
+    _keep_apart(connection, task_id, {**links, variant: label})
     known_label = label if _row(connection, task_id, label) is not None else links[label]
     row = {"task_id": task_id, "variant": variant, "label": known_label, "taught": taught}
     connection.execute(insert(rows), row)
     return True
+
+
+def _keep_apart(connection: Connection, task_id: int, links: Mapping[str, str]) -> None:
+    """Refuse links by which ai and real would be the same where they are what is asked."""
+    if (
+        end_of(links, AI) == end_of(links, REAL)
+        and _kind(connection, task_id) == TaskKind.AUTHENTICITY
+    ):
+        raise Conflict(
+            f"{AI} and {REAL} would be one label, and this task is there to tell them apart",
+            label=end_of(links, AI),
+        )
 
 
 def unlink(connection: Connection, task_id: int, variant: str) -> None:
@@ -311,6 +335,11 @@ def _row(connection: Connection, task_id: int, label: str) -> Row[str | None, bo
 
 def _known(connection: Connection, task_id: int, links: Mapping[str, str]) -> set[str]:
     return {*labels_of(connection, task_id), *links}
+
+
+def _kind(connection: Connection, task_id: int) -> str:
+    found = select(schema.tasks.c.kind).where(schema.tasks.c.id == task_id)
+    return str(connection.execute(found).scalar_one())
 
 
 def _is_open(connection: Connection, task_id: int) -> bool:

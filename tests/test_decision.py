@@ -149,6 +149,57 @@ def test_a_task_that_calls_it_otherwise_is_answered_in_its_words() -> None:
     assert decided(signed(), task=task).prediction == "synthetic"
 
 
+def test_proof_is_overruled_only_by_somebody_trusted() -> None:
+    stranger = vote("real", "bob", trusted=False)
+    decision = decided(signed(), votes=(stranger,))
+    assert (decision.prediction, decision.source) == ("ai", VerdictSource.EVIDENCE)
+    assert any("bob labelled it real; only somebody trusted" in r for r in decision.reasons)
+    assert decision.people is not None and decision.people.votes == 1
+    both = decided(signed(), votes=(vote("real"), stranger))
+    assert (both.prediction, both.source) == ("real", VerdictSource.MEMORY)
+    assert decided(votes=(stranger,)).source is VerdictSource.MEMORY
+    off = Policy(evidence_decides=False)
+    assert decided(signed(), votes=(stranger,), policy=off).source is VerdictSource.MEMORY
+
+
+def test_a_task_that_no_longer_parts_ai_from_real_is_decided_by_no_file() -> None:
+    task = replace(TASK, labels=("real", "drawn"), variants={"ai": "real"})
+    decision = decided(signed(), task=task)
+    assert decision.source is VerdictSource.MODEL
+
+
+@pytest.mark.parametrize("p_ai", [0.1, 0.95, 0.6])
+def test_a_file_neither_agrees_nor_disagrees_in_words_the_task_does_not_have(p_ai: float) -> None:
+    task = replace(TASK, labels=("fake", "genuine"))
+    head = FixedHead(("fake", "genuine"), (p_ai, 1 - p_ai))
+    sight = Sight(SHA, 0, np.zeros(4, np.float32), None, (signed(), written("ai")))
+    (decision,) = decide_each(task, Knowledge(head=head, taught={"fake": 9, "genuine": 9}), [sight])
+    told = " ".join(decision.reasons)
+    assert signed().claim in told
+    assert "says of itself" not in told
+    assert decision.source is VerdictSource.MODEL
+
+
+def test_one_picture_is_no_pictures() -> None:
+    version = ModelVersion("v1", "authenticity", "e:1", "svm", "00", False, NOW, CARD)
+    head = FixedHead(("ai", "real"), (0.1, 0.9))
+    sight = Sight(SHA, 0, np.zeros(4, np.float32), None)
+    for known in (Knowledge(head=head, version=version), Knowledge(head=head)):
+        (decision,) = decide_each(TASK, replace(known, taught={"ai": 1}), [sight])
+        told = " ".join(decision.reasons)
+        assert "1 picture " in told
+        assert "1 pictures" not in told
+
+
+def test_a_sentence_begins_with_a_capital_where_nobody_is_named() -> None:
+    public = Policy(names_people=False)
+    assert decided(votes=(vote("real"),), policy=public).reasons[0].startswith("Somebody trusted")
+    stranger = (vote("real", "bob", trusted=False),)
+    assert decided(votes=stranger, policy=public).reasons[0].startswith("Somebody labelled")
+    assert decided(signed(), votes=stranger, policy=public).reasons[-1].startswith("Somebody")
+    assert decided(votes=(vote("real"),)).reasons[0].startswith("ada labelled")
+
+
 def test_nobody_is_named_where_anybody_may_ask(settings: Settings) -> None:
     public = Policy.of(settings.model_copy(update={"public_classify": True}))
     votes = (vote("real"), vote("ai", "bob", trusted=False))

@@ -16,6 +16,7 @@ from config import Settings
 from domain import (
     UNSURE,
     Delivered,
+    Evidence,
     ModelVersion,
     NewCorrection,
     NewSample,
@@ -201,11 +202,40 @@ def test_what_the_new_version_said_itself_is_no_change(world: World) -> None:
     assert world.rescore() == {}
 
 
-@pytest.mark.parametrize("source", [VerdictSource.EVIDENCE, VerdictSource.TEXT])
-def test_what_no_version_decided_is_no_change(world: World, source: VerdictSource) -> None:
-    world.ask("p", "a", [1, -1], source=source)
+def test_what_a_file_decided_no_version_decides(world: World) -> None:
+    world.ask("p", "a", [1, -1], source=VerdictSource.EVIDENCE)
     world.promote("v2", place=1)
     assert world.rescore() == {}
+
+
+def test_what_words_answered_a_version_answers_from_now_on(world: World) -> None:
+    world.ask("p", "a", [1, -1], source=VerdictSource.TEXT)
+    world.ask("q", "a", [1, 1], source=VerdictSource.TEXT)
+    world.promote("v2", place=1)
+    assert world.rescore() == {sha("p"): ("a", "b")}
+
+
+@pytest.mark.parametrize(("believed", "after"), [(True, "ai"), (False, "real")])
+def test_proof_in_a_file_counts_as_it_does_for_whoever_asks(
+    world: World, believed: bool, after: str
+) -> None:
+    """Also where the answer came from elsewhere: files were not believed, or nobody read them."""
+    name, kind = "origins", TaskKind.AUTHENTICITY
+    world.store.tasks.create(name, kind, ("ai", "real"), open=False)
+    embedder = world.engine.embedders[kind].id
+    made = replace(world.store.versions.get(TASK, "v2"), task=name, id="o2", embedder=embedder)
+    world.store.versions.add(made)
+    world.store.versions.promote(name, "o2", "no worse")
+    world.loaded.answer = made, Signs(0, ("ai", "real"))
+    proof = Evidence("c2pa", "Signed: a generative model made it.", "valid", "ai", {})
+    old = world.ask("p", "unsure", None, source=VerdictSource.NONE)
+    world.store.vectors.put(embedder, [sha("p")], np.asarray([[-1, 1]], np.float32))
+    world.store.verdicts.add(replace(old, id="q", task=name, evidence=(proof,), model_version=None))
+    settings = world.engine.settings.model_copy(update={"evidence_decides": believed})
+
+    changes = rescore(replace(world.engine, settings=settings), name, "o2")
+
+    assert [(one.before, one.after) for one in changes] == [("unsure", after)]
 
 
 def test_what_people_said_of_a_picture_stays_said(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from domain import (
     TaskKind,
     Unacceptable,
     Verdict,
+    VerdictSource,
 )
 from embeddings.images import decode
 from engine import Engine, open_engine
@@ -245,3 +247,19 @@ def test_variants_count_as_their_label(engine: Engine) -> None:
     engine.store.tasks.link(TASK, "letter 0", "letter 1")
     after = {one.prediction for one in queue(engine, TASK, "uncertain", 20)}
     assert after == {"letter 0", "letter 2"}
+
+
+def test_what_words_answered_is_ranked_by_what_was_taught_since(engine: Engine) -> None:
+    verdict = ask(engine, drawn(0, 30))
+    by_words = replace(
+        verdict,
+        id="by words",
+        source=VerdictSource.TEXT,
+        prediction="letter 9",
+        confidence=0.01,
+        created_at=verdict.created_at + timedelta(minutes=1),
+    )
+    engine.store.verdicts.add(by_words)
+    teach_letters(engine, range(4))
+    (one,) = queue(engine, TASK, "uncertain", 20)
+    assert (one.prediction, one.verdict_id) == ("letter 0", "by words")

@@ -15,14 +15,15 @@ from werkzeug.test import TestResponse
 
 from classify import Extras, classify, main, parse_arguments
 from config import Settings
-from decision import Decision
-from domain import Statistics, TaskKind, Verdict, VerdictSource
+from decision import Decision, Sight, decide_each
+from domain import Evidence, ModelVersion, Statistics, TaskKind, Verdict, VerdictSource
 from embeddings.images import Picture, decode
 from embeddings.redelivery import DELIVERIES
 from engine import Engine, wired
+from models.knowledge import Knowledge
 from stability import MOST_AT_ONCE, MOST_PIXELS, SHRUNK, SPOKEN, WEIGHING, held, weighed
 from tests.pictures import encode, photo
-from tests.test_classify import AUTHENTICITY, SMILE
+from tests.test_classify import AUTHENTICITY, NOW, SMILE
 from tests.web.service import (
     FixedHead,
     FixedLearned,
@@ -36,6 +37,7 @@ from tests.web.service import (
 )
 from web.payloads.verdicts import VerdictBody
 
+SIGHT = Sight("0" * 64, 0, None, None)
 WIDTH, HEIGHT = 800, 600
 """Larger than a thumbnail, so that there is one of it."""
 
@@ -102,7 +104,7 @@ def test_an_answer_that_changes_when_delivered_anew_is_unsure(engine: Engine) ->
     assert verdict.stability.flips
     changed = {one.name for one in verdict.stability.deliveries if one.prediction != "real"}
     assert changed == {"half_size", "thumbnail"}
-    assert any("ai as half its size and ai as a thumbnail" in why for why in verdict.reasons)
+    assert any("at half its size and as a thumbnail they say ai" in why for why in verdict.reasons)
 
 
 def test_the_span_is_of_the_accusation_and_holds_the_picture_as_sent(engine: Engine) -> None:
@@ -126,7 +128,7 @@ def test_an_answer_that_holds_is_kept_and_said_to_hold(settings: Settings) -> No
     assert verdict.prediction == "real"
     assert verdict.stability is not None
     assert not verdict.stability.flips
-    assert any("ai between 20% and 20%" in why for why in verdict.reasons)
+    assert any("ai 20% each time" in why for why in verdict.reasons)
 
 
 def test_nothing_of_the_copies_is_kept(engine: Engine) -> None:
@@ -178,11 +180,11 @@ def test_what_people_or_a_signature_decided_stays(source: VerdictSource) -> None
     sent = said("ai", 0.9, source)
     stability = held(AUTHENTICITY, sent.statistics, {"webp": said("real", 0.3)})
 
-    after = weighed(sent, stability)
+    after = weighed(AUTHENTICITY, SIGHT, sent, stability)
 
     assert stability.flips
     assert after.prediction == "ai"
-    assert "real as a WebP" in after.reasons[-1]
+    assert "as a WebP they say real" in after.reasons[-1]
     assert "do not decide here" in after.reasons[-1]
 
 
@@ -191,7 +193,52 @@ def test_becoming_unsure_when_delivered_anew_is_a_flip_too() -> None:
     stability = held(AUTHENTICITY, sent.statistics, {"jpeg_60": said("unsure", 0.7)})
 
     assert stability.flips
-    assert weighed(sent, stability).prediction == "unsure"
+    assert weighed(AUTHENTICITY, SIGHT, sent, stability).prediction == "unsure"
+
+
+def test_what_spoke_for_an_answer_that_flips_is_said_no_more() -> None:
+    lies = Evidence("iptc", "The metadata says ai.", "unsigned", "ai", {"forging": "easy"})
+    other = {"promised": False, "n_others": 40, "more": 259, "needed": 299, "budget": 0.01}
+    card = {"thresholds": {"labels": {"ai": {**other, "from": 0.9}}}}
+    version = ModelVersion("v1", "authenticity", "e:1", "svm", "00", False, NOW, card)
+    known = Knowledge(version=version, head=FixedHead(("ai", "real"), (0.95, 0.05)))
+    sight = replace(SIGHT, vector=np.zeros(4, np.float32), evidence=(lies,))
+    (sent,) = decide_each(AUTHENTICITY, known, [sight])
+    assert sent.prediction == "ai"
+    assert any("not promised" in reason for reason in sent.reasons)
+    assert any("itself agrees" in reason for reason in sent.reasons)
+
+    stability = held(AUTHENTICITY, sent.statistics, {"webp": said("unsure", 0.7)})
+    after = weighed(AUTHENTICITY, sight, sent, stability)
+
+    assert after.prediction == "unsure"
+    assert after.reasons[0] == (
+        "As sent the statistics say ai; as a WebP they are unsure (ai between 70% and 95%), so it "
+        "is unsure."
+    )
+    assert "The model gives ai 95%." in after.reasons
+    assert not any("not promised" in reason for reason in after.reasons)
+    assert not any("agrees" in reason for reason in after.reasons)
+    assert sum("points to ai" in reason for reason in after.reasons) == 1
+
+
+def test_chances_are_not_rounded_to_certainty() -> None:
+    sent = said("ai", 0.9999)
+
+    after = weighed(
+        AUTHENTICITY,
+        SIGHT,
+        sent,
+        held(AUTHENTICITY, sent.statistics, {"webp": said("ai", 0.99), "jpeg_40": said("ai", 1.0)}),
+    )
+    assert "ai between 99% and 100%" in after.reasons[-1]
+    after = weighed(
+        AUTHENTICITY,
+        SIGHT,
+        sent,
+        held(AUTHENTICITY, sent.statistics, {"webp": said("ai", 0.99)}),
+    )
+    assert "ai between 99% and over 99%" in after.reasons[-1]
 
 
 def test_an_answer_without_deliveries_holds() -> None:
@@ -254,7 +301,7 @@ def test_a_large_picture_is_made_smaller_first_and_that_is_said(engine: Engine) 
     assert set(chances) == {SHRUNK, *(delivery.name for delivery in DELIVERIES)}
     assert chances[SHRUNK] == chances["jpeg_85"] == pytest.approx(1 - width / 1000)
     assert chances["half_size"] == pytest.approx(1 - round(width / 2) / 1000)
-    assert "made smaller to 2 megapixels before" in verdict.reasons[-1]
+    assert "made smaller to 2 megapixels before" in verdict.reasons[0]
 
 
 def test_while_one_is_looked_at_others_are_told_to_come_again(engine: Engine) -> None:

@@ -407,3 +407,22 @@ def test_a_closed_task_has_texts_for_its_own_labels_only(letters: Store) -> None
     assert letters.tasks.describe(CLOSED, {"ai": "made up"}).prompts == {"ai": "made up"}
     with pytest.raises(Unacceptable, match=r"prompts\.neither"):
         letters.tasks.describe(CLOSED, {"neither": "nothing"})
+
+
+@pytest.mark.parametrize("links", [[("real", "ai")], [("drawn", "ai"), ("drawn", "real")]])
+def test_ai_never_becomes_a_form_of_real_where_they_are_told_apart(
+    any_store: Store, links: list[tuple[str, str]]
+) -> None:
+    labels = ("ai", "real", "drawn", "other")
+    any_store.tasks.create("origins", TaskKind.AUTHENTICITY, labels, open=True)
+    any_store.tasks.create("colours", TaskKind.PHOTO, labels, open=True)
+    *first, (label, variant) = links
+    for name in ("origins", "colours"):
+        for earlier in first:
+            any_store.tasks.link(name, *earlier)
+    with pytest.raises(Conflict, match="tell them apart"):
+        any_store.tasks.link("origins", label, variant)
+    with pytest.raises(Conflict, match="tell them apart"):
+        teach(any_store, "a", variant, task="origins", variant_of=label)
+    assert variant in any_store.tasks.get("origins").labels
+    assert variant in any_store.tasks.link("colours", label, variant).variants
