@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, Text, delete, func, select, type_coerce, update
+from sqlalchemy import Connection, Table, Text, delete, func, or_, select, type_coerce, update
 
 from domain import Erased
 from storage import schema
@@ -20,6 +20,8 @@ MENTIONS = (
     (schema.deliveries, (schema.deliveries.c.body,)),
 )
 """Documents that may name pictures: few rows, so all are looked through."""
+SHA_DIGITS_TOLD = 12
+"""By so many digits of its sha256 a picture is named in the reasons of verdicts on others."""
 
 
 def erase(database: Database, blobs: Blobs, sha256: str) -> Erased:
@@ -79,19 +81,35 @@ def _erase_from(connection: Connection, state: State, sha256: str) -> Counter[st
     labels = set(connection.execute(select(log.c.label).where(*this)).scalars())
     sampled = (samples.c.task_id == state.task_id, samples.c.sha256 == sha256)
     labels.update(connection.execute(select(samples.c.label).where(*sampled)).scalars())
+    verdicts = _erase_verdicts(connection, state, sha256)  # while its sample still has a number
     receipts = schema.receipts.c.correction_id.in_(select(log.c.id).where(*this))
     connection.execute(delete(schema.receipts).where(receipts))
     blank = update(log).where(*this).values(sha256="", note="", verdict_id=None, erased=True)
     gone = Counter(
         corrections=connection.execute(blank).rowcount,
         samples=_erase_rows(connection, samples, state, sha256),
-        verdicts=_erase_rows(connection, schema.verdicts, state, sha256),
+        verdicts=verdicts,
     )
     _erase_rows(connection, schema.quarantine, state, sha256)
     if gone["corrections"] or gone["samples"]:
         settle(connection, state.task_id, sorted(labels))
         moved(connection, state, epoch=1)
     return gone
+
+
+def _erase_verdicts(connection: Connection, state: State, sha256: str) -> int:
+    """Erase the verdicts on a picture, and those on others that name it as like or near them.
+
+    Without what they say of it these would not be what was signed. All of the task are read.
+    """
+    verdicts, samples = schema.verdicts, schema.samples
+    sampled = (samples.c.task_id == state.task_id, samples.c.sha256 == sha256)
+    ids = connection.execute(select(samples.c.id).where(*sampled)).scalars()
+    told = type_coerce(verdicts.c.detail, Text)
+    names = [sha256[:SHA_DIGITS_TOLD], *(f'"sample_id": {number},' for number in ids)]
+    names_it = or_(verdicts.c.sha256 == sha256, *(told.contains(n, autoescape=True) for n in names))
+    these = delete(verdicts).where(verdicts.c.task_id == state.task_id, names_it)
+    return connection.execute(these).rowcount
 
 
 def _erase_rows(connection: Connection, table: Table, state: State, sha256: str) -> int:

@@ -16,6 +16,7 @@ from domain import (
     Conflict,
     Correction,
     Erased,
+    Nearest,
     NotFound,
     Seen,
     TaskKind,
@@ -130,6 +131,28 @@ def test_what_was_told_no_longer_names_it(store: Store) -> None:
     assert {one.id: one.detail for one in store.runs.all(TASK)} == {"r": left, "s": {"wrong": []}}
     assert (store.jobs.get(job.id).kept, store.jobs.get(job.id).result) == (left, left)
     assert [message.body for message in store.deliveries.all()] == [left]
+
+
+def test_verdicts_on_other_pictures_that_name_it_go_with_it(store: Store) -> None:
+    like = (f"It is 99% like the picture {PICTURE[:12]}, which me labelled real.",)
+    (of_it,) = (s.id for s in store.samples.all(TASK) if s.sha256 == PICTURE)
+    longer = Nearest(of_it * 10 + 1, "real", 0.9)
+    near = (longer, Nearest(of_it, "real", 0.9))
+    another = facts("another")
+    store.verdicts.add_many(
+        [
+            verdict("like it", picture=another, reasons=like, nearest=()),
+            verdict("near it", picture=another, nearest=near),
+            verdict("near another", picture=another, nearest=(longer,)),
+        ]
+    )
+    # 2 of its own, one of them of a task that has it under another number
+    assert store.erase(PICTURE).verdicts == 4
+    for name in ("like it", "near it"):
+        with pytest.raises(NotFound):
+            store.verdicts.get(name)
+    assert store.verdicts.get("near another")
+    assert store.verdicts.get("v other")
 
 
 def test_of_an_erased_pictures_corrections_the_place_is_left(store: Store) -> None:
