@@ -38,6 +38,8 @@ UNREADABLE = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 """Kinds of characters that control text, break its lines or stand for nothing."""
 TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Kinds of characters that turn text around."""
+LEAST_SHARE = 1e-6
+"""The smallest share that may be asked for: below it sums of probabilities say nothing."""
 HIDDEN = "(hidden)"
 """In an error, in the place of a value that may be a secret or hold one."""
 
@@ -345,13 +347,13 @@ class Settings(BaseSettings):
     )
     max_false_accusation: float = Field(
         0.01,
-        gt=0,
+        ge=LEAST_SHARE,
         lt=0.5,
         description="Share of real pictures that may be called ai, with 95 % confidence.",
     )
     max_false_clearance: float | None = Field(
         None,
-        gt=0,
+        ge=LEAST_SHARE,
         lt=0.5,
         description="Share of ai pictures that may be called real, with 95 % confidence; empty: "
         "as MAX_FALSE_ACCUSATION.",

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from config import Settings, Shortcuts
+from config import PromiseFor, Settings, Shortcuts
 from domain import Task, VectorPart
 from models.lesson import Lesson, read_digest, read_lesson
 from models.promise import rates_of
@@ -65,7 +65,9 @@ class Recipe:
     @property
     def _promised(self) -> tuple[object, ...]:
         rates = self.rates(self.task.labels)
-        return tuple(sorted(rates.items())), self.settings.promise_for.value
+        # without a share nothing is promised, for whomever
+        promised_for = self.settings.promise_for if rates else PromiseFor.UNSEEN
+        return tuple(sorted(rates.items())), promised_for.value
 
     def rates(self, classes: Sequence[str]) -> dict[str, float]:
         """By label, the share of pictures of other labels that may be given it."""

@@ -30,6 +30,8 @@ BAND_NAMES = ("below 60%", "60 to 70%", "70 to 80%", "80 to 90%", "90 to 97%", "
 WITH_CAMERA, WITHOUT_CAMERA = "camera EXIF", "no camera EXIF"
 LEAST = 10
 """Pictures from which a slice is judged."""
+NEARLY_ALL = 0.95
+"""Share of a version's pictures whose looks must be known before it says that it saw no such."""
 PART_OF_ERRORS = 0.25
 """A label's weakness concerns an answer that so large a part of its errors fell on, or more."""
 
@@ -221,7 +223,9 @@ def _weak_elsewhere(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def unknown_slice(card: Mapping[str, Any], slices: Mapping[str, str]) -> str | None:
     """Say that no picture of such a slice was among those a version was measured on."""
-    if not tells_slices(card):
+    slices_known = card.get("slices") or {}
+    looks = slices_known.get("with_looks", 0)
+    if not looks or looks < NEARLY_ALL * slices_known.get("pictures", looks):
         return None
     unknown = [
         value

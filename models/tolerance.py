@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log, log1p
+from math import ceil, isfinite, log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,7 @@ def bound(others: Scores, budget: float, *, least: float = 0.0) -> Bound:
         (n,) probabilities in [0, 1] of a label that none of them has, by what had not seen them;
         independent of one another, so near-duplicates count once.
     budget
-        The share, in (0, 0.5).
+        The share, from 1e-6 on and below 0.5.
     least
         The score is at least this.
 
@@ -164,5 +164,5 @@ def normal_limit(others: Scores, budget: float) -> float:
         return 1.0
     logits = logit(np.clip(others, STEP, 1 - STEP))
     root = np.sqrt(n)
-    factor = float(nct.ppf(CONFIDENCE, n - 1, norm.ppf(1 - budget) * root)) / root
-    return float(expit(logits.mean() + factor * logits.std(ddof=1)))
+    factor = float(nct.ppf(CONFIDENCE, n - 1, norm.isf(budget) * root)) / root
+    return float(expit(logits.mean() + factor * logits.std(ddof=1))) if isfinite(factor) else 1.0

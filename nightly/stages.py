@@ -249,6 +249,8 @@ class TaskRetrain:
             embed_equalised(store, embedder, task.name, **how)
         if augmenting:
             embed_redeliveries(store, embedder, task.name, **how)
+        if done:
+            store.tasks.renew(task.name)  # what answers compares with the nearest at once
         self._desk.check()
 
     def _tell_training(self, done: int, total: int, name: str) -> None:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from config import LEAST_SHARE
 from domain import Unacceptable
 from storage.labels import clean_label, one_of
 
 MAX_FALSE, UNSURE_BELOW = "max_false", "unsure_below"
-SHARES = "a number above 0 and below 0.5"
+SHARES = f"a number from {LEAST_SHARE:f} on and below 0.5"
 SCORES = "a number from 0 to 1"
 
 
@@ -52,6 +53,15 @@ def clean_settings(
     return clean
 
 
+def changed(settings: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a task with a change to them: shares that it does not name stay as they are."""
+    later = {**settings, **change}
+    shares, new = settings.get(MAX_FALSE), change.get(MAX_FALSE)
+    if shares and isinstance(new, Mapping):
+        later[MAX_FALSE] = {**shares, **new}
+    return later
+
+
 def _shares(given: Any, labels: Collection[str]) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise Unacceptable(MAX_FALSE, given, "a share for each label")
@@ -61,8 +71,9 @@ def _shares(given: Any, labels: Collection[str]) -> dict[str, float]:
         if label not in labels:
             raise Unacceptable(f"{MAX_FALSE}.{label}", label, one_of(sorted(labels)))
         if share is None:
+            shares.pop(label, None)
             continue
-        if not _is_number(share) or not 0 < share < 0.5:
+        if not _is_number(share) or not LEAST_SHARE <= share < 0.5:
             raise Unacceptable(f"{MAX_FALSE}.{label}", share, SHARES)
         shares[label] = float(share)
     return shares

@@ -28,7 +28,7 @@ from storage.labels import (
 from storage.prompts import Prompts, clean_prompts
 from storage.state import LIVE, locked_state, moved, unknown_task
 from storage.store import Database
-from storage.task_settings import clean_settings
+from storage.task_settings import changed, clean_settings
 
 
 class Tasks:
@@ -202,6 +202,8 @@ class Tasks:
     def settle(self, name: str, settings: Mapping[str, Any]) -> Task:
         """Change settings of a task: those that are named, and one that is None is none any more.
 
+        So it is with the labels of `max_false`.
+
         Raises
         ------
         NotFound
@@ -212,7 +214,7 @@ class Tasks:
         with self._database.writing() as connection:
             state = locked_state(connection, name)
             task = _read_one(connection, name)
-            later = {**task.settings, **settings}
+            later = changed(task.settings, settings)
             known = {*task.labels, *task.variants}
             clean = clean_settings(later, known, open=task.open)
             if clean != task.settings:

@@ -68,6 +68,18 @@ def run(engine: Engine, job: Job) -> dict[str, dict[str, object]]:
     return tasks
 
 
+def test_what_a_night_embeds_is_compared_with_at_once(engine: Engine) -> None:
+    bring(engine, range(8))
+    task = engine.store.tasks.get(TASK)
+
+    def compared() -> int:
+        return len(engine.neighbours.of(task, engine.learned.knowledge(task)))
+
+    assert compared() == 0
+    assert run(engine, claimed(engine))[TASK]["gate"] == "skipped"
+    assert compared() == 8
+
+
 def test_pictures_become_a_promoted_version(engine: Engine) -> None:
     bring(engine, range(60))
     job = claimed(engine)

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 import train as train_module
-from config import Settings, Shortcuts
+from config import PromiseFor, Settings, Shortcuts
 from domain import (
     EQUALISED,
     FILE_FACTS,
@@ -540,6 +540,20 @@ def test_the_fingerprint_is_that_of_the_run_until_something_is_new(engine: Engin
     assert fingerprint(engine, TASK) != known
     teach(engine.store, 1, name="one more")
     assert fingerprint(engine, TASK, classifier="logistic_regression") != known
+
+
+def test_for_whom_it_is_promised_asks_for_a_training_only_where_something_is(
+    engine: Engine,
+) -> None:
+    for_known = engine.settings.model_copy(update={"promise_for": PromiseFor.KNOWN})
+    engine.store.tasks.create("thumbs", TaskKind.PHOTO, ("down", "up"), open=False)
+
+    def moves(task: str) -> bool:
+        return fingerprint(engine, task, settings=for_known) != fingerprint(engine, task)
+
+    assert not moves("thumbs")
+    engine.store.tasks.settle("thumbs", {"max_false": {"up": 0.1}})
+    assert moves("thumbs")
 
 
 def test_the_fingerprint_is_made_without_reading_a_vector(engine: Engine) -> None:

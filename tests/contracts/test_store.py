@@ -79,10 +79,15 @@ def test_a_tasks_own_settings_are_kept_changed_one_by_one_and_taken_away(
     counter = any_store.versions.state("smile").counter
 
     assert tasks.settle("smile", {"unsure_below": None}).settings == {"max_false": {"yes": 0.02}}
-    assert tasks.settle("smile", {"max_false": {"no": 0.1}}).settings == {"max_false": {"no": 0.1}}
+    both = {"max_false": {"yes": 0.02, "no": 0.1}}
+    assert tasks.settle("smile", {"max_false": {"no": 0.1}}).settings == both
     assert any_store.versions.state("smile").counter == counter + 2
+    assert tasks.settle("smile", {"max_false": {}}).settings == both
     assert tasks.settle("smile", {}).settings == tasks.get("smile").settings
     assert any_store.versions.state("smile").counter == counter + 2
+    without = tasks.settle("smile", {"max_false": {"yes": None}})
+    assert without.settings == {"max_false": {"no": 0.1}}
+    assert tasks.settle("smile", {"max_false": None}).settings == {}
 
 
 def test_settings_of_a_label_outlive_its_becoming_a_variant(any_store: Store) -> None:
@@ -99,6 +104,7 @@ def test_settings_of_a_label_outlive_its_becoming_a_variant(any_store: Store) ->
     [
         ({"max_false": {"maybe": 0.1}}, "max_false.maybe"),
         ({"max_false": {"yes": 0}}, "max_false.yes"),
+        ({"max_false": {"yes": 1e-7}}, "max_false.yes"),
         ({"max_false": {"yes": 0.5}}, "max_false.yes"),
         ({"max_false": {"yes": True}}, "max_false.yes"),
         ({"max_false": {"yes": float("nan")}}, "max_false.yes"),

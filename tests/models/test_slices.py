@@ -12,6 +12,7 @@ from models.slices import (
     size_band,
     slices_of,
     tells_slices,
+    unknown_slice,
 )
 
 SMALL_DRAWING = {"width": 200, "height": 260, "format": "JPEG", "manner": "drawn", "camera": False}
@@ -187,3 +188,14 @@ def test_band_that_promises_too_much_is_said() -> None:
 def test_versions_of_which_nothing_is_known_say_nothing(known: dict[str, Any]) -> None:
     assert like_this(known, SMALL_DRAWING, 0.9, "ai") == []
     assert not tells_slices(known)
+
+
+def test_a_version_that_knows_the_looks_of_few_of_its_pictures_calls_none_new() -> None:
+    partly = card(manner={"photo": row(50, 45)})
+    slices = slices_of(SMALL_DRAWING)
+    partly["slices"]["pictures"] = 105
+    assert unknown_slice(partly, slices) is not None, "nearly all is enough"
+
+    partly["slices"]["pictures"] = 1_000
+
+    assert unknown_slice(partly, slices) is None

@@ -142,3 +142,11 @@ def test_no_more_reach_the_score_than_are_allowed(others: list[float], budget: f
         assert (
             (scores >= found.at).sum() == found.wrongly <= max(most_wronged(len(scores), budget), 0)
         )
+
+
+def test_a_smaller_share_never_makes_a_score_laxer() -> None:
+    others = 1 / (1 + np.exp(-np.random.default_rng(0).normal(-2, 1, 60)))
+
+    scores = [normal_limit(others, 10.0**-power) for power in range(1, 19)]
+
+    assert scores == sorted(scores)

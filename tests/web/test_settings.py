@@ -50,6 +50,8 @@ def test_changes_add_up(client: FlaskClient) -> None:
         ({"training_time": None}, "training_time"),
         ({"training_time": ["03:00"]}, "training_time"),
         ({"max_false_accusation": 0.5}, "max_false_accusation"),
+        ({"max_false_accusation": 1e-7}, "max_false_accusation"),
+        ({"max_false_clearance": 1e-7}, "max_false_clearance"),
         ({"max_false_accusation": "lots"}, "max_false_accusation"),
         ({"min_images_per_class": 2.5}, "min_images_per_class"),
         ({"classifier_type": "tree"}, "classifier_type"),

@@ -97,6 +97,7 @@ def test_a_tasks_own_settings_are_given_shown_and_changed(client: FlaskClient) -
         ({"unsure_below": 2}, "unsure_below"),
         ({"unsure_below": "0.5"}, "unsure_below"),
         ({"max_false": {"ಅ": 0.5}}, "max_false.ಅ"),
+        ({"max_false": {"ಅ": 1e-7}}, "max_false.ಅ"),
         ({"max_false": {"ಕ": 0.1}}, "max_false.ಕ"),
         ({"max_false": 0.1}, "max_false"),
         ({"sure_above": 0.1}, "sure_above"),

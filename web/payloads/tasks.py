@@ -14,11 +14,12 @@ from pydantic import (
     model_validator,
 )
 
+from config import LEAST_SHARE
 from domain import TEXTS_PARTED_BY, ModelVersion, Task, TaskKind
 from engine import Engine
 from web.payloads import Payload
 
-Share = Annotated[float, Field(strict=True, gt=0, lt=0.5)]
+Share = Annotated[float, Field(strict=True, ge=LEAST_SHARE, lt=0.5)]
 
 LAST_CORRECTIONS = 100
 LAST_PICTURES = 500
