@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from decision.files import by_evidence, file_says, proof_of
 from decision.heads import DEMO_REASON, by_head, unless_strange
 from decision.nouns import Decision, Policy, Sight
-from decision.people import beside_proof, by_copies, by_memory
+from decision.people import beside_proof, by_copies, by_memory, name_people
 from domain import UNSURE, Task, VerdictSource
 from models.ensemble import parts_of
 from models.knowledge import Knowledge
@@ -28,6 +28,7 @@ __all__ = [
     "called",
     "decide",
     "decide_each",
+    "name_people",
     "withdrawn",
 ]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from decision.nouns import Decision, Policy, Sight
@@ -13,6 +14,15 @@ from models.standing import Opinion
 
 MOST_NAMED = 5
 """People and pictures named in a reason."""
+SPEAKS = re.compile(
+    r"^(?P<one>.+?) labelled (?:this very picture|it) |"
+    r"^People differ about this very picture: (?P<all>.+)|"
+    r"^It is .+? like .+?, which (?P<other>.+?) labelled "
+)
+"""The reasons below that say who spoke."""
+SAYS = re.compile(r"(?:^|, )(somebody trusted|somebody|[^,]+) says ")
+NOBODY = frozenset({"somebody", "somebody trusted"})
+"""Who spoke, where names are not told."""
 
 
 def by_memory(task: Task, opinion: Opinion, alone: Decision, policy: Policy) -> Decision:
@@ -112,3 +122,17 @@ def _who(vote: Correction, policy: Policy) -> str:
     if policy.names_people:
         return vote.person
     return "somebody trusted" if vote.trusted else "somebody"
+
+
+def name_people(reasons: Iterable[str]) -> bool:
+    """Whether reasons of a decision by people say who they are; in doubt they do."""
+    return any(who.lower() not in NOBODY for reason in reasons for who in _speakers(reason))
+
+
+def _speakers(reason: str) -> list[str]:
+    found = SPEAKS.search(reason)
+    if found is None:
+        return []
+    if found["all"] is not None:
+        return SAYS.findall(found["all"])
+    return [found["one"] or found["other"]]

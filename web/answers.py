@@ -10,12 +10,15 @@ from typing import Any
 from flask import Response
 from pydantic import BaseModel
 
+from web.withheld import nameless
+
 Document = BaseModel | Mapping[str, Any] | Sequence[Any]
 
 
-def answer(document: Document, status: int = 200) -> Response:
-    """A JSON response."""
-    return Response(to_json(document), status, mimetype="application/json")
+def answer(document: Document, status: int = 200, *, names: bool = True) -> Response:
+    """A JSON response; without `names`, its sources do not say who taught them."""
+    shown = document if names else nameless(_plain(document))
+    return Response(to_json(shown), status, mimetype="application/json")
 
 
 def to_json(document: Document) -> bytes:

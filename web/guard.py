@@ -173,6 +173,11 @@ def may(settings: Settings, level: Level) -> bool:
     return True
 
 
+def may_read_names(settings: Settings) -> bool:
+    """Whether whoever asks now is told persons' names: nobody who needs no key to read is."""
+    return may(settings, Level.FEEDBACK)
+
+
 def accepted_keys(settings: Settings, level: Level, *, local: bool) -> tuple[str, ...] | None:
     """The keys that open a level; None where it is open to all.
 

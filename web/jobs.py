@@ -11,7 +11,7 @@ from engine import Engine
 from web.answers import answer
 from web.bodies import checked, read_json
 from web.context import current_engine, current_person
-from web.guard import Level, may
+from web.guard import Level, may, may_read_names
 from web.payloads.jobs import (
     CrawlsBody,
     JobsBody,
@@ -65,14 +65,15 @@ def living_clocks(engine: Engine, now: datetime) -> list[Clock]:
 
 def show_job(job_id: str) -> Response:
     """How far a job is, and what came of it."""
-    return answer(job_body(current_engine().store.jobs.get(job_id), _told()))
+    told = _told()
+    return answer(job_body(current_engine().store.jobs.get(job_id), told), names=told.names)
 
 
 def list_jobs() -> Response:
     """The latest jobs, newest first."""
     jobs = current_engine().store.jobs.all(asked_count(LISTED, MOST_LISTED))
     told = _told()
-    return answer(JobsBody(jobs=[job_body(job, told) for job in jobs]))
+    return answer(JobsBody(jobs=[job_body(job, told) for job in jobs]), names=told.names)
 
 
 def cancel_job(job_id: str) -> Response:
@@ -86,7 +87,8 @@ def list_nights() -> Response:
     nights = store.nights.all(asked_count(LISTED, MOST_LISTED))
     jobs, told = store.jobs.some([night.job_id for night in nights]), _told()
     return answer(
-        NightsBody(nights=[night_body(night, jobs[night.job_id], told) for night in nights])
+        NightsBody(nights=[night_body(night, jobs[night.job_id], told) for night in nights]),
+        names=told.names,
     )
 
 
@@ -100,4 +102,4 @@ def list_crawls() -> Response:
 def _told() -> Told:
     """How much of a job whoever asks is told."""
     settings = current_engine().settings
-    return Told(names=may(settings, Level.FEEDBACK), addresses=may(settings, Level.ADMIN))
+    return Told(names=may_read_names(settings), addresses=may(settings, Level.ADMIN))

@@ -12,6 +12,7 @@ from web.answers import answer
 from web.bodies import checked, read_json
 from web.context import current_engine, current_person
 from web.errors import Forbidden
+from web.guard import may_read_names
 from web.payloads.tasks import (
     LinkRequest,
     NewTask,
@@ -136,8 +137,12 @@ def delete_task(task: str) -> Response:
 
 
 def show_stats(task: str = DEFAULT_TASK) -> Response:
-    """What a task knows and was asked, in numbers."""
-    return answer(stats_body(current_engine(), known_task(task)))
+    """What a task knows and was asked, in numbers.
+
+    Whoever needs no key to ask is told how many pictures people brought, and not who they are.
+    """
+    engine = current_engine()
+    return answer(stats_body(engine, known_task(task), names=may_read_names(engine.settings)))
 
 
 def link_variants(task: str = DEFAULT_TASK) -> Response:

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Response, request
 
 from classify import Extras, classify, classify_each
+from decision import name_people
 from domain import DEFAULT_TASK, FetchRefused, Malformed, NotFound, Unacceptable, Verdict
 from embeddings.images import Limits
 from embeddings.opening import Source, open_picture
@@ -30,7 +31,8 @@ from web.bodies import (
     read_picture,
 )
 from web.context import current_engine
-from web.errors import TooLarge, UnsupportedMedia, describe_briefly
+from web.errors import TooLarge, Unauthorised, UnsupportedMedia, describe_briefly
+from web.guard import may_read_names
 from web.multipart import parts
 from web.payloads.verdicts import BatchRequest, UrlRequest, verdict_document
 from web.queries import asked_flag
@@ -163,8 +165,15 @@ def _check_count(count: int, most: int, extras: Extras) -> None:
 
 
 def show_verdict(verdict_id: str, task: str | None = None) -> Response:
-    """A verdict given before, as a signed record: `python classify.py --verify` checks it."""
-    return answer(signed_document(current_engine(), known_verdict(verdict_id, task)))
+    """A verdict given before, as a signed record: `python classify.py --verify` checks it.
+
+    One whose reasons name people, from before PUBLIC_CLASSIFY was set, needs a key: without the
+    names it would be no longer valid.
+    """
+    engine, verdict = current_engine(), known_verdict(verdict_id, task)
+    if name_people(verdict.reasons) and not may_read_names(engine.settings):
+        raise Unauthorised("This verdict names people: send `Authorization: Bearer KEY`.")
+    return answer(signed_document(engine, verdict))
 
 
 def known_verdict(verdict_id: str, task: str | None) -> Verdict:

@@ -8,7 +8,7 @@ from domain import DEFAULT_TASK, NotFound
 from promotion import promote, roll_back
 from web.answers import answer
 from web.context import current_engine, current_person
-from web.guard import Level, may
+from web.guard import may_read_names
 from web.payloads.versions import (
     changes_body,
     model_body,
@@ -29,7 +29,7 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; s
 
 def model_info(task: str = DEFAULT_TASK) -> Response:
     """The current model version: what it was trained on and how good it is."""
-    return answer(model_body(current_engine(), known_task(task)))
+    return answer(model_body(current_engine(), known_task(task)), names=_names_told())
 
 
 def list_versions(task: str = DEFAULT_TASK) -> Response:
@@ -43,7 +43,7 @@ def training_history(task: str = DEFAULT_TASK) -> Response:
     known_task(task)
     runs = current_engine().store.runs.all(task)[: asked_count(LISTED, MOST_LISTED)]
     names = _names_told()
-    return answer([run_body(run, names=names) for run in runs])
+    return answer([run_body(run, names=names) for run in runs], names=names)
 
 
 def promote_version(version: str, task: str = DEFAULT_TASK) -> Response:
@@ -70,7 +70,10 @@ def list_changes(version: str, task: str = DEFAULT_TASK) -> Response:
 
 
 def show_report(version: str, task: str = DEFAULT_TASK) -> Response:
-    """The report that was written when a version was trained: a page with plots."""
+    """The report that was written when a version was trained: a page with plots.
+
+    It may name who taught, in plots too, so with PUBLIC_CLASSIFY as well it needs a key.
+    """
     engine, known = current_engine(), known_task(task)
     page = engine.registry.report(engine.store.versions.get(known.name, version), REPORT)
     if page is None:
@@ -81,5 +84,5 @@ def show_report(version: str, task: str = DEFAULT_TASK) -> Response:
 
 
 def _names_told() -> bool:
-    """Whether whoever asks is told who asked for a run or a promotion."""
-    return may(current_engine().settings, Level.FEEDBACK)
+    """Whether whoever asks is told who asked for a run or a promotion, and who taught."""
+    return may_read_names(current_engine().settings)

@@ -9,12 +9,42 @@ from urllib.parse import urlsplit, urlunsplit
 ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 NAMED = re.compile(r"(asked|Promoted|Rolled back) by [A-Za-z0-9._-]+?(\.?)")
 """The reasons that name a person; `web.jobs` and `promotion` write them."""
+TAUGHT = "feedback"
+"""The source of pictures that people brought is this and `:NAME`."""
+TAUGHT_BY = re.compile(rf"(?<![^\W_]){TAUGHT}:[^\s\"'<>,;()\[\]]+")
+"""Such a source within words."""
 
 
 def unnamed(why: str) -> str:
     """A reason without the name of the person who gave it."""
     named = NAMED.fullmatch(why)
     return f"{named[1]}{named[2]}" if named else why
+
+
+def nameless_source(source: str) -> str:
+    """A picture's source without the name of the person who brought it."""
+    return TAUGHT if source.startswith(f"{TAUGHT}:") else source
+
+
+def nameless(node: Any) -> Any:
+    """A JSON document that says `feedback:1`, `feedback:2`, ... for who brought pictures."""
+    return _nameless(node, {})
+
+
+def _nameless(node: Any, numbers: dict[str, str]) -> Any:
+    if isinstance(node, str):
+        if node.startswith(f"{TAUGHT}:"):  # a whole source: its name may have blanks in it
+            return _numbered(node, numbers)
+        return TAUGHT_BY.sub(lambda found: _numbered(found[0], numbers), node)
+    if isinstance(node, list):
+        return [_nameless(item, numbers) for item in node]
+    if isinstance(node, dict):
+        return {_nameless(key, numbers): _nameless(item, numbers) for key, item in node.items()}
+    return node
+
+
+def _numbered(source: str, numbers: dict[str, str]) -> str:
+    return numbers.setdefault(source, f"{TAUGHT}:{len(numbers) + 1}")
 
 
 def bare(text: str) -> str:

@@ -72,7 +72,7 @@ def test_what_others_sent_and_said_is_not_public_with_public_classify() -> None:
     shown = {r.endpoint for r in ROUTES if r.method == "GET" and r.level is Level.FEEDBACK}
     assert shown == {
         "list_feedback", "list_conflicts", "show_receipt", "show_queue", "show_quarantine",
-        "export_data", "list_changes",
+        "export_data", "list_changes", "show_heatmap", "show_report",
     }  # fmt: skip
 
 

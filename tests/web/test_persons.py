@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from config import Settings
+from domain import Run
 from engine import Engine
-from tests.web.service import client_of, error_of, file, jpeg, reopened
+from tests.web.service import client_of, error_of, file, jpeg, promoted, reopened
 from web.payloads.feedback import PersonUndoneBody
 
 KEYS = (("alice", "alice-kéy"), ("bob", "bob-key"))
@@ -138,6 +140,59 @@ def test_public_classify_does_not_open_what_people_said(settings: Settings) -> N
         assert client.get(path).status_code == 401, path
     assert taught(client, None).status_code == 401
     engine.close()
+
+
+def test_with_public_classify_nobody_without_a_key_is_told_who_taught(settings: Settings) -> None:
+    engine = reopened(settings, **CLOSED, public_classify=True)
+    client = client_of(engine)
+    assert taught(client, "alice-kéy", 1, "ai").status_code == 201
+    assert taught(client, "bob-key", 2, "ai").status_code == 201
+    rows = {"feedback:alice": {"right": 3}, "feedback:bob": {"right": 2}, "web": {"right": 1}}
+    promoted(engine, slices={"with_looks": 0, "parts": {"source": rows}})
+    at = datetime(2026, 11, 21, tzinfo=UTC)
+    told = "The source feedback:bob tells the labels apart."
+    engine.store.runs.add(
+        Run("r1", "authenticity", "night", at, at, {"sources": rows}, {}, "kept", told, None)
+    )
+
+    stats = client.get("/stats").get_json()["samples"]
+    answers = [client.get(path) for path in ("/stats", "/model_info", "/training_history")]
+    slices = answers[1].get_json()["slices"]["parts"]["source"]
+    history = answers[2].get_json()[0]
+    for response in answers:
+        assert response.status_code == 200
+        assert b"alice" not in response.data
+        assert b"bob" not in response.data
+    assert stats["sources"] == {"feedback": {"ai": 2}}
+    assert list(slices.values()) == list(rows.values())
+    assert slices["web"] == {"right": 1}
+    assert history["reason"] == "The source feedback:2 tells the labels apart."
+    assert client.get("/models/20261121T000000-abcdef/report").status_code == 401
+
+    named = client.get("/stats", headers=bearer(API)).get_json()["samples"]["sources"]
+    info = client.get("/model_info", headers=bearer(API)).get_json()
+    engine.close()
+    assert named == {"feedback:alice": {"ai": 1}, "feedback:bob": {"ai": 1}}
+    assert info["slices"]["parts"]["source"] == rows
+
+
+def test_a_job_tells_nobody_without_a_key_who_taught(settings: Settings) -> None:
+    engine = reopened(settings, **CLOSED, public_classify=True)
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    engine.store.jobs.ask("retrain", request={}, now=now, task=None)
+    job = engine.store.jobs.claim("me", "retrain", now)
+    assert job is not None
+    result = {"counts": {"feedback:alice smith": 3}}
+    engine.store.jobs.finish(job.id, "me", now, result=result)
+
+    client = client_of(engine)
+    without = [client.get(path).data for path in (f"/jobs/{job.id}", "/jobs")]
+    named = client.get(f"/jobs/{job.id}", headers=bearer(API)).get_json()["result"]
+    engine.close()
+
+    assert not any(b"alice" in data or b"smith" in data for data in without)
+    assert all(b'"feedback:1"' in data for data in without)
+    assert named == result
 
 
 def test_one_takes_back_only_ones_own_and_admins_take_back_anything(closed: FlaskClient) -> None:

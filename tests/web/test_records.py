@@ -384,6 +384,40 @@ def test_people_are_named_only_where_a_key_is_asked_for(
     engine.close()
 
 
+def test_a_verdict_that_names_people_from_before_it_was_public_needs_a_key(
+    settings: Settings,
+) -> None:
+    keys = {"feedback_keys": (("alice-smith", "alice-key"), ("bob", "bob-key"))}
+    engine = reopened(settings, **PUBLIC, **keys)
+    client = client_of(engine)
+    for seed, label, key in (
+        (0, "ai", "alice-key"),
+        (9, "ai", "alice-key"),
+        (9, "real", "bob-key"),
+    ):
+        said = {"image": file(jpeg(seed)), "label": label}
+        assert client.post("/feedback", data=said, headers=bearer(key)).status_code == 201
+    pictures = (jpeg(0), encode(photo(0, 96, 64), "PNG"), jpeg(9), jpeg(5))
+    given = [
+        client.post("/classify", data={"image": file(one)}, headers=bearer("bob-key")).get_json()
+        for one in pictures
+    ]
+    assert [one["source"] for one in given] == ["memory", "similar", "memory", "none"]
+    assert any("People differ" in reason for reason in given[2]["reasons"])
+    engine.close()
+
+    engine = reopened(settings, **PUBLIC, **keys, public_classify=True)
+    client = client_of(engine)
+    anonymous = [client.get(f"/verdicts/{one['id']}") for one in given]
+    with_key = [client.get(f"/verdicts/{one['id']}", headers=bearer("bob-key")) for one in given]
+    engine.close()
+
+    assert [one.status_code for one in anonymous] == [401, 401, 401, 200]
+    assert not any(b"alice" in one.data for one in anonymous)
+    assert [one.status_code for one in with_key] == [200] * 4
+    assert all(b"alice-smith" in one.data for one in with_key[:3])
+
+
 def test_names_of_people_need_a_key_of_feedback_even_where_classifying_is_public(
     settings: Settings,
 ) -> None:

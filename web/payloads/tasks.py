@@ -18,6 +18,7 @@ from config import LEAST_SHARE
 from domain import TEXTS_PARTED_BY, ModelVersion, Task, TaskKind
 from engine import Engine
 from web.payloads import Payload
+from web.withheld import nameless_source
 
 Share = Annotated[float, Field(strict=True, ge=LEAST_SHARE, lt=0.5)]
 
@@ -216,7 +217,7 @@ def task_body(engine: Engine, task: Task) -> TaskBody:
     )
 
 
-def stats_body(engine: Engine, task: Task) -> StatsBody:
+def stats_body(engine: Engine, task: Task, *, names: bool) -> StatsBody:
     """What the store counts for a task, and what this process remembers of it."""
     store, known = engine.store, engine.learned.knowledge(task)
     last = store.corrections.last_befores(task.name, LAST_CORRECTIONS)
@@ -224,8 +225,8 @@ def stats_body(engine: Engine, task: Task) -> StatsBody:
     quarantined = store.samples.count_quarantined(task.name)
     return StatsBody(
         task=task.name,
-        samples=_counts(store.samples.counts(task.name)),
-        demo_samples=_counts(store.samples.counts(task.name, demo=True)),
+        samples=_counts(store.samples.counts(task.name), names=names),
+        demo_samples=_counts(store.samples.counts(task.name, demo=True), names=names),
         vectors=store.vectors.count(engine.embedders[task.kind].id),
         quarantined=quarantined,
         corrections=store.corrections.count(task.name),
@@ -257,10 +258,11 @@ def canonical(task: Task, label: str) -> str:
     return task.variants.get(label, label)
 
 
-def _counts(rows: list[tuple[str, str, int]]) -> SampleCounts:
+def _counts(rows: list[tuple[str, str, int]], *, names: bool) -> SampleCounts:
     labels: dict[str, int] = {}
     sources: dict[str, dict[str, int]] = {}
     for label, source, n in rows:
+        of_source = sources.setdefault(source if names else nameless_source(source), {})
         labels[label] = labels.get(label, 0) + n
-        sources.setdefault(source, {})[label] = n
+        of_source[label] = of_source.get(label, 0) + n
     return SampleCounts(total=sum(labels.values()), labels=labels, sources=sources)
