@@ -14,7 +14,7 @@ from typing import Any
 FORM = "1:"
 """What a packed record begins with; another whenever `WORDS` or the way of packing is."""
 MOST_BYTES = 16_000_000
-LEVEL, MEMORY = 9, 9
+LEVEL = 6
 RAW = -15
 """No header and no checksum: the signature finds every change."""
 
@@ -66,7 +66,7 @@ WORDS = (
 def pack(document: Mapping[str, Any]) -> str:
     """A signed verdict as a short text of ASCII letters, digits and signs."""
     written = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    packing = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW, MEMORY, zdict=WORDS)
+    packing = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW, zdict=WORDS)
     packed = packing.compress(written.encode()) + packing.flush()
     return FORM + base64.b85encode(packed).decode("ascii")
 
