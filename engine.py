@@ -14,6 +14,7 @@ from embeddings.teaching import load_copies
 from models.current import Current
 from models.learned import Learned
 from models.neighbours import Neighbours
+from models.promise import rates_as_taught
 from models.reading import Reader, ReadsTexts
 from models.registry import Registry
 from models.samplebook import SampleBook
@@ -70,7 +71,7 @@ def wired(settings: Settings, store: Store, embedders: Mapping[TaskKind, Embedde
         for kind, embedder in embedders.items()
         if isinstance(embedder, ReadsTexts)
     }
-    learned = Learned(store, Current(store, registry), shelves, readers)
+    learned = Learned(store, Current(store, registry), shelves, readers, rates_as_taught(settings))
     return Engine(
         settings=settings,
         store=store,

@@ -55,7 +55,7 @@ def by_head(
     if known.version is not None and learned:
         reasons.append(f"Corrections of {_pictures(learned)} are weighed in.")
     if known.version is None:
-        prediction, held_back = judged_as_taught(task, probabilities)
+        prediction, held_back = judged_as_taught(task, probabilities, known.beyond, known.rates)
     else:
         prediction, held_back = judged(task, known.version.card, probabilities, known.held)
     reasons.extend(held_back)
@@ -87,7 +87,7 @@ def _by_words(
     else:
         reasons = [f"The words of its labels alone give {best} {percent(confidence)}."]
     reasons.append(UNCALIBRATED)
-    prediction, held_back = judged_as_taught(task, probabilities)
+    prediction, held_back = judged_as_taught(task, probabilities, known.beyond, known.rates)
     if task.kind is TaskKind.AUTHENTICITY and known.words >= HALF:
         prediction = UNSURE
         held_back = ["Nobody measured how often words accuse real pictures, so it stays unsure."]

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
+from types import MappingProxyType
 
 from domain import Correction, Golden, ModelVersion, TaskKind
 from models import Head
 from models.adjusted import Adjusted, adjust, golden_right
 from models.admission import Admission, Teaching
+from models.beyond import Beyond, beyond_examples
 from models.current import Answer
 from models.held import held_to
 from models.memory import Match, Memory
@@ -28,6 +30,9 @@ REPLACES_DEMO = 5
 RULE_PICTURES = 512
 GROUP = 256
 """Pictures whose vectors and copies' vectors are in memory together."""
+
+Rates = Mapping[str, float | None]
+NO_RATES: Rates = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,11 @@ class Knowledge:
     words, wordless
         The share of the labels' words in what answers, in [0, 1]; why they have none though
         the embedder reads texts.
+    canonical
+        Labels that stand for others.
+    rates
+        By label, the share of pictures of others that may be given it where no version answers;
+        None: none of those that taught it.
     """
 
     version: ModelVersion | None = None
@@ -66,6 +76,8 @@ class Knowledge:
     support: Support | None = None
     words: float = 0.0
     wordless: str | None = None
+    canonical: Canonical = field(default_factory=dict)
+    rates: Rates = field(default_factory=dict)
 
     @cached_property
     def golden(self) -> Golden | None:
@@ -86,6 +98,11 @@ class Knowledge:
             return {}
         return held_to(self.version.card, self.head, self.support.golden_labels)
 
+    @cached_property
+    def beyond(self) -> Mapping[str, Beyond]:
+        """By canonical label, what the examples of others were given of it, not shown."""
+        return beyond_examples(self.head, self.canonical)
+
     def near(self, phash: int, likeness: Rows | None) -> list[Match]:
         """The remembered pictures that a picture is a copy of, best first."""
         return self.memory.near(phash, likeness, rule=self.rule)
@@ -105,8 +122,10 @@ class Fold:
         shelf: Shelf,
         answer: Answer | None,
         support: Support | None,
+        rates: Rates = NO_RATES,
     ) -> None:
         self._kind = kind
+        self._rates = rates
         self._canonical = canonical
         self._shelf = shelf
         self._answer = answer
@@ -160,6 +179,8 @@ class Fold:
             memory=self._memory,
             rule=self._rule(),
             support=self._support,
+            canonical=self._canonical,
+            rates=self._rates,
         )
         counts = Counter[str]()
         for label, n in self._counts.items():

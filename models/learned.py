@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from domain import Correction, Task, TaskKind
 from models.current import Answer, Current
-from models.knowledge import Fold, Knowledge
+from models.knowledge import NO_RATES, Fold, Knowledge, Rates
 from models.reading import NO_WORDS, Reader, Words
 from models.shelf import NOTHING, Fresh, Shelf
 from models.support import read_support
@@ -52,6 +52,8 @@ class Learned:
         Where each kind of task takes vectors from.
     readers
         What reads the texts of each kind's tasks; empty where the embedder reads none.
+    rates
+        As of `Knowledge`, for `authenticity` tasks.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Learned:
         current: Current,
         shelves: Mapping[TaskKind, Shelf],
         readers: Mapping[TaskKind, Reader] = MappingProxyType({}),
+        rates: Rates = NO_RATES,
     ) -> None:
         self._store = store
+        self._rates = rates
         self._current = current
         self._shelves = shelves
         self._readers = readers
@@ -161,7 +165,8 @@ class Learned:
             )
             answer = None
         support = read_support(self._store, answer[0]) if answer else None
-        return Fold(task.kind, task.variants, shelf, answer, support), problem
+        rates = self._rates if task.kind is TaskKind.AUTHENTICITY else NO_RATES
+        return Fold(task.kind, task.variants, shelf, answer, support, rates), problem
 
 
 def with_words(known: Knowledge, words: Words) -> Knowledge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from config import PromiseFor, Settings
 from domain import AI, REAL, UNSURE, Task, TaskKind
 from models.answered import Answered
+from models.beyond import FEWEST_OTHERS, Beyond
 from models.elsewhere import Rule, reached
 from models.tolerance import (
     CONFIDENCE,
@@ -30,6 +32,9 @@ NEARLY_EVEN = 0.55
 Below it about half of the answers were right (smiles and cifake, 1 to 30 examples a label; 5 to 17
 of 100 answers). Of many labels the likelier of two is worth more than nothing, and is said.
 """
+
+NOT_TRIED: Mapping[str, Beyond] = MappingProxyType({})
+NOT_LIMITED: Mapping[str, float | None] = MappingProxyType({})
 
 Limit = Mapping[str, Any]
 """What holds for one label: an item of `labels` in the thresholds of a card."""
@@ -179,16 +184,68 @@ def judged(
     return best, reasons
 
 
-def judged_as_taught(task: Task, chances: Mapping[str, float]) -> tuple[str, list[str]]:
-    """What is answered where only corrections taught, and the reasons: nothing is promised."""
+def rates_as_taught(settings: Settings) -> dict[str, float | None]:
+    """As `rates_of` of authenticity, where only examples answer; None: beyond those is enough.
+
+    `real` has no share unless one was set for it: it accuses nobody, and by few examples hardly
+    any picture would be called so.
+    """
+    return {ACCUSED: settings.max_false_accusation, CLEARED: settings.max_false_clearance}
+
+
+def judged_as_taught(
+    task: Task,
+    chances: Mapping[str, float],
+    beyond: Mapping[str, Beyond] = NOT_TRIED,
+    rates: Mapping[str, float | None] = NOT_LIMITED,
+) -> tuple[str, list[str]]:
+    """What is answered where only corrections taught, and the reasons: nothing is promised.
+
+    Parameters
+    ----------
+    task
+        The task asked.
+    chances
+        By canonical label.
+    beyond
+        By canonical label, what the examples of other labels were given of it.
+    rates
+        By label, the share of pictures of others that it may be said of, as of
+        `rates_as_taught`; the task's own come first. Labels without one are said as soon as
+        they are the likeliest.
+    """
     prediction, reasons = judged(task, {}, chances)
     best = max(chances, key=lambda label: chances[label])
     if len(chances) == 2 and chances[best] < NEARLY_EVEN:
         prediction = UNSURE
         reasons.append(f"{' and '.join(chances)} are nearly even, so it stays unsure.")
+    limits: dict[str, float | None] = {}
+    for label, rate in {**rates, **task.settings.get("max_false", {})}.items():
+        limits[task.variants.get(label, label)] = rate
+    if best in limits:
+        others = beyond.get(best, Beyond())
+        if not others.enough or chances[best] <= others.at(limits[best]):
+            prediction = UNSURE
+            reasons.append(_not_beyond(task, best, others, limits[best]))
     if task.kind is TaskKind.AUTHENTICITY or task.settings.get("max_false"):
         reasons.append("How rarely it is wrong is promised only by a version: train one.")
     return prediction, reasons
+
+
+def _not_beyond(task: Task, label: str, beyond: Beyond, budget: float | None) -> str:
+    """Why a label is not said that only examples stand for."""
+    others = others_of(task.labels, label)
+    if not beyond.enough:
+        return (
+            f"Before {label} is said of a picture, it takes {FEWEST_OTHERS} or more {others}: "
+            f"send them with their `label` to /tasks/{task.name}/train. It stays unsure."
+        )
+    aimed = "" if budget is None else f", and so far that about {share(budget)} of them would be"
+    return (
+        f"{label} is said only beyond {percent(beyond.at(budget))}: beyond what each of "
+        f"{len(beyond.others)} taught {others} got as if it had not been shown{aimed}. "
+        "It stays unsure; more examples move that."
+    )
 
 
 def limits_of(task: Task, card: Mapping[str, Any]) -> dict[str, Limit]:

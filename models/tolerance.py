@@ -156,13 +156,12 @@ def normal_limit(others: Scores, budget: float) -> float:
     W. Q. Meeker, G. J. Hahn, L. A. Escobar, "Statistical intervals", 2nd edition, Wiley (2017),
     section 4.6.
     """
-    from scipy.special import expit, logit
-    from scipy.stats import nct, norm
+    from scipy.special import expit, logit, nctdtrit, ndtri  # scipy.stats takes long to import
 
     n = len(others)
     if n < 2:
         return 1.0
     logits = logit(np.clip(others, STEP, 1 - STEP))
     root = np.sqrt(n)
-    factor = float(nct.ppf(CONFIDENCE, n - 1, norm.isf(budget) * root)) / root
+    factor = float(nctdtrit(n - 1, -ndtri(budget) * root, CONFIDENCE)) / root
     return float(expit(logits.mean() + factor * logits.std(ddof=1))) if isfinite(factor) else 1.0

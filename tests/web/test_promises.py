@@ -79,3 +79,12 @@ def test_more_examples_make_better_answers(client: FlaskClient) -> None:
         curve.append(sum(right) / len(right))
     assert curve[-1] >= curve[0] + 0.1
     assert curve[-1] >= 0.85
+
+
+def test_a_few_corrections_accuse_no_picture_that_nobody_spoke_of(client: FlaskClient) -> None:
+    for seed in range(6):
+        correct(client, encode(photo(seed, 320, 240), "PNG"), "ai" if seed % 2 else "real")
+    verdicts = [ask(client, encode(photo(100 + seed, 320, 240), "PNG")) for seed in range(8)]
+    assert {verdict["prediction"] for verdict in verdicts} == {"unsure"}
+    told = " ".join(str(verdict["reasons"]) for verdict in verdicts)
+    assert "takes 5 or more real pictures" in told
