@@ -163,7 +163,10 @@ def correct(engine: Engine, given: Given, *, dry_run: bool = False) -> Receipt:
         later = engine.learned.knowledge(task)
     learned_ms = (time.perf_counter() - started) * 1000
     after = _answer(engine, task, later, subject.sight)
-    effect = effect_of(engine, task, known, later, [subject.sight])
+    # what is only rehearsed is in no table yet
+    shown = subject.sight.vector if dry_run and subject.data is not None else None
+    supposed = [] if shown is None else [shown]
+    effect = effect_of(engine, task, known, later, [subject.sight], supposed)
     made = Receipt(row, before, after, learned_ms, effect, dry_run=dry_run)
     if not dry_run:
         _keep_receipt(engine, made)

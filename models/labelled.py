@@ -24,6 +24,8 @@ STRANGE = 0.05
 Measured by leaving out 10 of 30 letters (`python -m benchmarks.strangers`), ten examples of each
 other: at 5 % 58 % of unknown letters are told, at 1 % 24 %; of known ones 4.1 and 0.5 % wrongly.
 """
+MOMENTS = 2
+"""Moments of which that is kept: what a correction changes is told by those around it."""
 KEPT_BITS = 3
 """How many examples there are is rounded down to so many leading bits before they are examined."""
 
@@ -136,12 +138,50 @@ class Labelled:
         nearest neighbour as its measure of strangeness: Y. Sun et al., "Out-of-distribution
         detection with deep nearest neighbors", ICML 2022.
         """
-        if not len(self):
-            return None
+        return self.familiarities([(sha256, vector)])[0]
+
+    def familiarities(
+        self, pictures: Sequence[tuple[str, Vectors]], supposed: Sequence[Vectors] = ()
+    ) -> list[Familiarity | None]:
+        """How near each of many pictures is to what is known, looked up together.
+
+        Parameters
+        ----------
+        pictures
+            Of each its sha256 and its vector, (dim,).
+        supposed
+            (dim,) vectors of examples that may come to be known.
+        """
+        if not len(self) or not pictures:
+            return [None] * len(pictures)
+        asked = np.stack([vector for _, vector in pictures])
+        nearest = np.full(len(asked), -np.inf, np.float32)
+        start = 0
+        for block in self.blocks:
+            counted = self.labels[start : start + len(block)] >= 0
+            if counted.any():
+                likeness = block @ asked.T
+                np.maximum(nearest, likeness[counted].max(axis=0), out=nearest)
+            start += len(block)
+        if len(supposed):
+            np.maximum(nearest, (asked @ np.stack(supposed).T).max(axis=1), out=nearest)
+        return [
+            self._familiarity(sha256, float(similarity))
+            for (sha256, _), similarity in zip(pictures, nearest, strict=True)
+        ]
+
+    @property
+    def line(self) -> float:
+        """The likeness from which on a picture is no stranger; minus infinity: none is one."""
+        examined = len(self.apart)
+        if examined < FEWEST:
+            return -np.inf
+        return float(self.apart[int(STRANGE * (1 + examined)) - 1])
+
+    def _familiarity(self, sha256: str, nearest: float) -> Familiarity:
         row = self.row_of.get(sha256)
         if row is not None and row < len(self.labels) and self.labels[row] >= 0:
             return Familiarity(1.0, 1.0, len(self.apart))
-        nearest = float(self._similarities(vector).max())
         as_far = int(np.searchsorted(self.apart, nearest, side="right"))
         return Familiarity(nearest, (1 + as_far) / (1 + len(self.apart)), examined=len(self.apart))
 
@@ -158,7 +198,8 @@ class Labelled:
         found = self.examined.get(key)
         if found is None:
             found = self._apart(counted)
-            self.examined.clear()
+            for old in list(self.examined)[: 1 - MOMENTS]:
+                self.examined.pop(old, None)
             self.examined[key] = found
         return found
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from domain import Sample, Task, TaskKind
 from models.knowledge import Knowledge
-from models.labelled import Familiarity, Labelled, Vectors
+from models.labelled import MOMENTS, Familiarity, Labelled, Vectors
 from models.shelf import Shelf
 from storage import State, Store
 
@@ -44,7 +44,7 @@ class _Read:
     row_of: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
     examined: dict[bytes, Vectors] = field(default_factory=dict)
-    given: tuple[Knowledge, int, Labelled] | None = None
+    given: tuple[tuple[Knowledge, int, Labelled], ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -69,9 +69,12 @@ class _Read:
 
     def labelled(self, task: Task, known: Knowledge) -> Labelled:
         """The rows under the labels that count now."""
-        if self.given is None or self.given[0] is not known or self.given[1] != len(self.ids):
-            self.given = (known, len(self.ids), self._labelled(task, known))
-        return self.given[2]
+        for of, n, labelled in self.given:
+            if of is known and n == len(self.ids):
+                return labelled
+        made = self._labelled(task, known)
+        self.given = (*self.given[1 - MOMENTS :], (known, len(self.ids), made))
+        return made
 
     def _labelled(self, task: Task, known: Knowledge) -> Labelled:
         codes: dict[str, int] = {}
@@ -105,6 +108,11 @@ class _Read:
 class _Held:
     lock: threading.Lock = field(default_factory=threading.Lock)
     read: _Read | None = None
+
+
+def asks_familiarity(task: Task, known: Knowledge) -> bool:
+    """Whether a picture may be none of what is known: where a head answers an open task."""
+    return task.open and known.head is not None and not known.words
 
 
 class Neighbours:
@@ -169,7 +177,11 @@ class Neighbours:
         return labelled
 
     def familiarities(
-        self, task: Task, known: Knowledge, pictures: Sequence[tuple[str, Vectors | None]]
+        self,
+        task: Task,
+        known: Knowledge,
+        pictures: Sequence[tuple[str, Vectors | None]],
+        supposed: Sequence[Vectors] = (),
     ) -> list[Familiarity | None]:
         """How near pictures are to what an open task knows; None where it is no question.
 
@@ -182,14 +194,14 @@ class Neighbours:
             Who is asked, and what is known of it.
         pictures
             Of each its sha256 and its vector, (dim,); None where it has none.
+        supposed
+            (dim,) vectors of examples that are known only supposedly.
         """
-        if not task.open or known.head is None or known.words:
+        if not asks_familiarity(task, known):
             return [None] * len(pictures)
-        labelled = self.of(task, known)
-        return [
-            None if vector is None else labelled.familiarity(vector, sha256)
-            for sha256, vector in pictures
-        ]
+        having = [(sha256, vector) for sha256, vector in pictures if vector is not None]
+        found = iter(self.of(task, known).familiarities(having, supposed))
+        return [None if vector is None else next(found) for _, vector in pictures]
 
     def _up_to_date(self, task: Task, demo: bool, read: _Read | None) -> _Read:
         key = _key(self._store.versions.state(task.name), demo)

@@ -132,6 +132,12 @@ class Verdicts:
             latest = _latest(connection, task, schema.verdicts.c.prediction, limit)
         return list(latest.items())
 
+    def deciders(self, task: str, limit: int) -> dict[str, VerdictSource]:
+        """What decided the latest verdict on each of the latest pictures, as `recent` looks."""
+        with self._database.reading() as connection:
+            latest = _latest(connection, task, schema.verdicts.c.source, limit)
+        return {sha256: VerdictSource(source) for sha256, source in latest.items()}
+
     def latest(self, task: str, limit: int) -> list[Verdict]:
         """The latest verdict on each of the latest pictures, newest first; as `recent` looks."""
         verdicts = schema.verdicts.c

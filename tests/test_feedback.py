@@ -319,6 +319,47 @@ def test_the_effect_counts_copies_that_were_asked_about(engine: Engine) -> None:
     assert (made.effect.past_verdicts_flipped, made.effect.of_verdicts) == (1, 2)
 
 
+def test_the_effect_counts_what_is_indeed_answered_otherwise(engine: Engine) -> None:
+    """On an open task, where what is like nothing known stays unsure whatever the head says."""
+    teach_letters(engine, range(5), hands=5)
+    asked = [drawn(which, hand) for which in range(14) for hand in (30,)]
+    before = [ask(engine, one).prediction for one in asked]
+    assert before.count("unsure") >= 2
+    told, true = [], []
+    for which in (9, 11, 13):
+        shown = drawn(which, 1)
+        supposed = correct(engine, Given(TASK, ME, f"letter {which}", picture=shown), dry_run=True)
+        made = teach(engine, shown, f"letter {which}")
+        after = [ask(engine, one).prediction for one in asked]
+        told.append(made.effect.past_verdicts_flipped)
+        true.append(sum(one != other for one, other in zip(before, after, strict=True)))
+        assert supposed.effect.past_verdicts_flipped == told[-1]
+        undone = undo(engine, TASK, made.correction.id, ME)
+        assert undone.effect.past_verdicts_flipped == true[-1]
+        before = [ask(engine, one).prediction for one in asked]
+    assert told == true
+    assert sum(true) > 0
+
+
+def test_the_effect_leaves_out_what_a_file_proves(engine: Engine) -> None:
+    name = "authenticity"
+    verdicts = [ask(engine, encode(photo(3), "JPEG", quality=q), name) for q in (50, 60)]
+    proven = replace(
+        verdicts[0],
+        id="proven",
+        source=VerdictSource.EVIDENCE,
+        prediction="ai",
+        created_at=verdicts[0].created_at + timedelta(minutes=1),
+    )
+    engine.store.verdicts.add(proven)
+    made = correct(engine, Given(name, ME, "real", picture=shot(3)), dry_run=True)
+    assert (made.effect.past_verdicts_flipped, made.effect.of_verdicts) == (1, 2)
+    settings = engine.settings.model_copy(update={"evidence_decides": False})
+    unbelieved = replace(engine, settings=settings)
+    made = correct(unbelieved, Given(name, ME, "real", picture=shot(3)), dry_run=True)
+    assert made.effect.past_verdicts_flipped == 2
+
+
 def test_what_is_taught_can_be_trained_on_and_undone_is_not(engine: Engine) -> None:
     made = teach(engine, drawn(1), "a")
     (sample,) = engine.store.samples.all(TASK)

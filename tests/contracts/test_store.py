@@ -560,6 +560,9 @@ def test_one_picture_asked_about_without_end_hides_few_others(any_store: Store) 
         [verdict(f"same {i}", picture=facts("same"), created_at=at) for i in range(41)]
     )
     assert any_store.verdicts.recent("authenticity", 2) == [(sha("same"), "ai")]
+    by = any_store.verdicts.deciders("authenticity", 2)
+    assert list(by) == [name for name, _ in any_store.verdicts.recent("authenticity", 2)]
+    assert set(by.values()) == {VerdictSource.MODEL}
     assert [name for name, _ in any_store.verdicts.recent("authenticity", 3)] == [
         sha("same"),
         sha("other"),

@@ -114,6 +114,24 @@ def test_pictures_of_another_label_are_called_strange() -> None:
     assert np.mean(caught) > 0.9
 
 
+def test_many_are_looked_up_as_each_is() -> None:
+    known = made()
+    rows = np.concatenate([known.blocks[0][:5], unit(-known.blocks[0][:5].astype(np.float64))])
+    asked = [("new", row) for row in rows]
+    alone = [known.familiarity(row, "new") for row in rows]
+
+    together = known.familiarities(asked)
+
+    for one, other in zip(alone, together, strict=True):
+        assert one is not None and other is not None
+        assert other.similarity == pytest.approx(one.similarity, abs=1e-6)
+        assert other.strange is (other.similarity < known.line) is one.strange
+    assert {one.strange for one in together if one} == {True, False}
+    supposed = known.familiarities(asked, [rows[-1]])[-1]
+    assert supposed is not None and supposed.similarity == pytest.approx(1.0)
+    assert known.familiarities([]) == []
+
+
 def test_too_few_examples_call_nothing_strange() -> None:
     known = made(per_label=4)
     far = unit(-known.blocks[0][:1].astype(np.float64))[0]
