@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from decision.nouns import Decision
 from domain import UNSURE, ModelVersion, Statistics, Task, TaskKind, VerdictSource
 from models.chances import chances_of
+from models.elsewhere import TIME
 from models.knowledge import Knowledge
 from models.labelled import Familiarity
 from models.promise import judged, judged_as_taught
@@ -166,6 +167,11 @@ def _cautions(task: Task, version: ModelVersion) -> list[str]:
         return [
             f"On pictures from sources it had not seen, it was right {accuracy:.0%} of the time "
             "(labels weighed alike)."
+        ]
+    if task.kind is TaskKind.AUTHENTICITY and unseen.get("cause") == TIME:
+        return [
+            "There was no time in its training to tell how it does on pictures from elsewhere: "
+            "there it may be little better than a guess. A larger TRAINING_TIME_BUDGET helps."
         ]
     if task.kind is TaskKind.AUTHENTICITY:
         return [

@@ -97,6 +97,7 @@ def thresholds(
         rates,
         left_out=pictures_left_out(found, unseen),
         promise_for=promise_for,
+        unmeasured=unseen.figures.get("skipped"),
     )
 
 

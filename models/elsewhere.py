@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from models.answered import Answered
 from models.tolerance import Bound, bound, observed, stricter_of
 
+SOURCES, TIME = "sources", "time"
+"""What was lacking where no source was left out: the `cause` on a card."""
 HANDFUL = 10
 """Pictures of other labels from which on a source moves the score.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from domain import VectorPart
 from models import Head, ready
 from models.adjusted import Adjusted
-from models.batch import BatchHead, Progress, Search, search
+from models.batch import BatchHead, Clock, Progress, Search, search
 from models.calibration import (
     Chances,
     balanced_log_loss,
@@ -25,17 +25,20 @@ from models.calibration import (
 from models.candidates import Candidate, Setting
 from models.closed_form import Scores
 from models.dealt import Dealt
-from models.examples import Examples, Rows, balanced_weights
+from models.examples import Examples, Rows, Strings, balanced_weights
 from models.folds import Fold
 from models.metrics import measure
 from models.race import Leader
-from models.unseen import leave_sources_out
+from models.unseen import Unseen, leave_sources_out
 
 BOTH = "both"
 """What answers where the fusion does."""
-CLEARLY = 1.645
-"""Standard errors by which the fusion must be better than the best part: of fusions that are no
-better one in twenty looks so."""
+LEFT_OUT, OUT_OF_FOLD = "sources left out", "out of fold"
+"""How rows were unseen by what is compared on them."""
+CHANCE = 0.05
+"""Share of fusions that are no better than the best part and may look so."""
+FEW = 5
+"""Sources up to which, but not with, the fusion must be better in every single one."""
 DOUBT = 1e-2
 """Held against weights that are far from even, nats at a distance of one."""
 
@@ -230,12 +233,14 @@ def search_parts(
     classifier: str = "auto",
     budget: float = 300.0,
     progress: Progress | None = None,
-) -> tuple[Search, dict[str, Any]]:
+    clock: Clock = time.monotonic,
+) -> tuple[Search, dict[str, Any], Unseen]:
     """Search each part alone, fuse them, and let what does best on unseen sources answer.
 
     The fusion answers only if it beats the best part by more than chance would: its log loss
-    on sources left out (out of fold, where there are too few sources) is lower by more than
-    `CLEARLY` standard errors of that difference.
+    on sources left out is lower, source by source, by more than Student's t allows for so many
+    sources, and of few sources in every one. With fewer than two of them it is judged out of
+    fold, picture by picture, and promises nothing of other sources.
 
     Parameters
     ----------
@@ -243,20 +248,23 @@ def search_parts(
         The training rows alone; two labels.
     parts
         Which columns are whose.
-    classifier, budget, progress
+    classifier, budget, progress, clock
         As of `search`; the parts share the budget.
 
     Returns
     -------
-    tuple[Search, dict[str, Any]]
-        A search whose winner is a `Fused`, and what the card says of it.
+    tuple[Search, dict[str, Any], Unseen]
+        A search whose winner is a `Fused`, what the card says of it, and how it does on sources
+        left out.
     """
+    started = clock()
     searches = tuple(
         search(
             replace(examples, vectors=np.ascontiguousarray(examples.vectors[:, p.start : p.stop])),
             classifier=classifier,
             budget=budget / len(parts),
             progress=progress,
+            clock=clock,
         )
         for p in parts
     )
@@ -265,9 +273,15 @@ def search_parts(
         _as_search(examples, Fused(({},), "none", tuple(parts), searches, only, left))
         for only in (*range(len(parts)), None)
     ]
-    compared, rows, where = _compared(options)
-    chosen, why = _choice(options, compared, examples.codes[rows], where)
-    return chosen, _card(chosen, options, compared, rows, where, why)
+    unseen = [leave_sources_out(one, seconds=budget + started - clock()) for one in options[:1]]
+    # what parts say of a source is known by now, so the others take no time
+    seconds = budget if len(unseen[0].rows) else 0.0
+    unseen.extend(leave_sources_out(one, seconds=seconds) for one in options[1:])
+    compared, rows, where = _compared(options, unseen)
+    by = examples.sources[rows] if where == LEFT_OUT else None
+    chosen, why = _choice(options, compared, examples.codes[rows], where, by)
+    card = _card(chosen, options, compared, rows, where, why)
+    return chosen, card, unseen[options.index(chosen)]
 
 
 def _as_search(examples: Examples, candidate: Fused) -> Search:
@@ -300,37 +314,100 @@ def _as_search(examples: Examples, candidate: Fused) -> Search:
     )
 
 
-def _compared(options: Sequence[Search]) -> tuple[list[Chances], Rows, str]:
+def _compared(
+    options: Sequence[Search], unseen: Sequence[Unseen]
+) -> tuple[list[Chances], Rows, str]:
     """What each option says of rows it had not seen, which rows, and how they were unseen."""
-    unseen = [leave_sources_out(one, seconds=math.inf) for one in options]
-    if not len(unseen[0].rows):
+    rows = unseen[0].rows
+    if len(np.unique(options[0].examples.sources[rows])) < 2:
         every = np.arange(len(options[0].examples))
-        return [one.out_of_fold() for one in options], every, "out of fold"
-    return [one.chances for one in unseen], unseen[0].rows, "sources left out"
+        return [one.out_of_fold() for one in options], every, OUT_OF_FOLD
+    return [one.chances for one in unseen], rows, LEFT_OUT
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The fusion against the best part alone.
+
+    Attributes
+    ----------
+    best
+        The place of the best part.
+    wins
+        Whether the fusion is clearly better.
+    gain, spread
+        By how many nats its log loss is lower, and the standard error of that.
+    better, units
+        Of so many sources, or pictures, in how many it is lower.
+    """
+
+    best: int
+    wins: bool
+    gain: float
+    spread: float
+    better: int
+    units: int
+
+
+def compare(losses: NDArray[np.float64], codes: Rows, sources: Strings | None = None) -> Comparison:
+    """Hold the fusion against the best part, by one-sided Student's t.
+
+    The units are sources, whose labels count alike: the next one is another source, and what one
+    of them shows its pictures all show. Without sources they are pictures.
+
+    Parameters
+    ----------
+    losses
+        (m, n) log loss, nats, of each part and at last of the fusion.
+    codes
+        (n,) 0 or 1.
+    sources
+        (n,) of two or more; None: pictures like these are all that is judged.
+    """
+    from scipy.stats import t
+
+    weights = balanced_weights(codes)
+    if sources is not None:
+        each = [sources == name for name in np.unique(sources)]
+        means = [np.average(losses[:, rows], 1, balanced_weights(codes[rows])) for rows in each]
+        losses, weights = np.stack(means, axis=1), np.ones(len(each))
+    best = int(np.average(losses[:-1], axis=1, weights=weights).argmin())
+    gaps = losses[best] - losses[-1]
+    n, better = len(gaps), int((gaps > 0).sum())
+    gain = float(np.average(gaps, weights=weights))
+    spread = float(np.sqrt(np.average((gaps - gain) ** 2, weights=weights) / (n - 1)))
+    wins = gain > float(t.isf(CHANCE, n - 1)) * spread
+    few = sources is not None and n < FEW
+    return Comparison(best, bool(wins and not (few and better < n)), gain, spread, better, n)
 
 
 def _choice(
-    options: Sequence[Search], compared: Sequence[Chances], codes: Rows, where: str
+    options: Sequence[Search],
+    compared: Sequence[Chances],
+    codes: Rows,
+    where: str,
+    sources: Strings | None,
 ) -> tuple[Search, dict[str, Any]]:
     """The option that answers, and by how much the fusion beats the best part."""
-    losses = np.stack([log_losses(chances, codes) for chances in compared])
-    weights = balanced_weights(codes)
-    best = int(np.average(losses[:-1], axis=1, weights=weights).argmin())
-    gap = losses[best] - losses[-1]
-    gain = float(np.average(gap, weights=weights))
-    spread = float(np.sqrt(np.average((gap - gain) ** 2, weights=weights) / len(gap)))
-    wins = gain > CLEARLY * spread
-    name = options[best].winner.candidate
+    found = compare(np.stack([log_losses(each, codes) for each in compared]), codes, sources)
+    name = options[found.best].winner.candidate
     single = name.answers if isinstance(name, Fused) else ""
-    verb = "beats" if wins else "does not clearly beat"
+    on = f"{len(codes)} pictures"
+    if sources is not None:
+        on = f"{found.units} sources, better in {found.better} of them, {on}"
     sentence = (
-        f"Their fusion {verb} {single}, the best part alone, on {len(gap)} pictures ({where}): "
-        f"its log loss is {'lower' if gain > 0 else 'higher'} by {abs(gain):.4f}, "
-        f"give or take {spread:.4f}. "
-        f"{'Both answer' if wins else f'{single} answers alone'}."
+        f"Their fusion {'beats' if found.wins else 'does not clearly beat'} {single}, the best "
+        f"part alone, on {on} ({where}): its log loss is {'lower' if found.gain > 0 else 'higher'} "
+        f"by {abs(found.gain):.4f}, give or take {found.spread:.4f}. "
+        f"{'Both answer' if found.wins else f'{single} answers alone'}."
     )
-    document = {"gain": gain, "standard_error": spread, "best_part": single, "why": sentence}
-    return options[-1] if wins else options[best], document
+    document = {
+        "gain": found.gain,
+        "standard_error": found.spread,
+        "best_part": single,
+        "why": sentence,
+    }
+    return options[-1 if found.wins else found.best], document
 
 
 def _card(

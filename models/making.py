@@ -26,7 +26,7 @@ from models.report import render
 from models.slicing import slice_card
 from models.steadied import Steadied, steadied
 from models.summary import measured, promise
-from models.unseen import leave_sources_out
+from models.unseen import Unseen, foreseen, leave_sources_out
 from storage import Store
 
 MOST_POINTS = 100
@@ -80,13 +80,15 @@ def make(
     """
     budget = recipe.settings.training_time_budget
     spent_by = started + budget - REPORT_SECONDS
-    plain, ensemble = _searched(recipe, lesson, budget - REPORT_SECONDS, progress)
-    steady = _steadied(recipe, lesson, plain, TRIALS_SHARE * budget, fused=ensemble is not None)
+    plain, ensemble, unseen = _searched(recipe, lesson, budget - REPORT_SECONDS, progress)
+    left = spent_by - time.monotonic()
+    trials = for_trials(budget, left, foreseen(plain) + plain.winner.fold_seconds)
+    steady = _steadied(recipe, lesson, plain, trials, fused=ensemble is not None)
     found = steady.found
     head = fit(found, steady.steadying and steady.steadying.step())
-    left = spent_by - time.monotonic()
     tested, validated = held_out(head, lesson.test), cross_validated(found)
-    unseen = leave_sources_out(found, seconds=left)
+    if unseen is None:
+        unseen = leave_sources_out(found, seconds=spent_by - time.monotonic())
     card = make_card(
         recipe.task,
         recipe.embedder,
@@ -112,16 +114,24 @@ def make(
     return Made(recipe, lesson, head, card, tested, validated, answers)
 
 
+def for_trials(budget: float, left: float, needed: float) -> float:
+    """Seconds for trials: their share, unless less is left beside what is needed after them."""
+    return max(0.0, min(TRIALS_SHARE * budget, left - needed))
+
+
 def _searched(
     recipe: Recipe, lesson: Lesson, budget: float, progress: Progress | None
-) -> tuple[Search, dict[str, Any] | None]:
-    """What a search found, and of an embedder of several parts what each of them is worth."""
+) -> tuple[Search, dict[str, Any] | None, Unseen | None]:
+    """What a search found; of an embedder of several parts what each of them is worth.
+
+    They are compared on sources left out, so that how the search does there is known then.
+    """
     train, family = lesson.train, recipe.family
     if recipe.parts and len(train.classes) == 2:
         return search_parts(
             train, recipe.parts, classifier=family, budget=budget, progress=progress
         )
-    return search(train, classifier=family, budget=budget, progress=progress), None
+    return search(train, classifier=family, budget=budget, progress=progress), None, None
 
 
 def _steadied(

@@ -68,6 +68,7 @@ def make_promise(
     *,
     left_out: Answered | None = None,
     promise_for: PromiseFor = PromiseFor.UNSEEN,
+    unmeasured: str | None = None,
 ) -> dict[str, Any]:
     """From which score on each label is said, and what that promises; for the card.
 
@@ -83,6 +84,8 @@ def make_promise(
         Pictures of sources that were left out whole, one after the other; None: not measured.
     promise_for
         Whether a score has to keep the share on sources left out, too.
+    unmeasured
+        Why no sources were left out, where they were not.
 
     Returns
     -------
@@ -109,6 +112,8 @@ def make_promise(
         "promise_for": promise_for.value,
         "labels": labels,
     }
+    if unmeasured and promise_for is PromiseFor.UNSEEN:
+        made["unmeasured"] = unmeasured
     if ACCUSED in labels:
         made.update(_flat(labels[ACCUSED]))
     return made

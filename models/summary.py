@@ -63,8 +63,14 @@ def setting_text(setting: Mapping[str, Any]) -> str:
 
 def promise(card: Mapping[str, Any]) -> str | None:
     """What is promised of each label that has a limit, in a sentence or two; None of none."""
-    limits = (card.get("thresholds") or {}).get("labels") or {}
-    return " ".join(promise_of(card["labels"], *one) for one in limits.items()) or None
+    thresholds = card.get("thresholds") or {}
+    told = [promise_of(card["labels"], *one) for one in (thresholds.get("labels") or {}).items()]
+    if thresholds.get("unmeasured"):
+        told.append(
+            "These scores hold for known sources alone, though they were to hold on sources left "
+            f"out, too (PROMISE_FOR=unseen): {thresholds['unmeasured']}."
+        )
+    return " ".join(told) or None
 
 
 def promise_of(labels: Sequence[str], label: str, limit: Mapping[str, Any]) -> str:

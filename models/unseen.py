@@ -13,12 +13,10 @@ import numpy as np
 from models.batch import Search, cores, solving
 from models.calibration import Chances, calibrate
 from models.closed_form import Scores
+from models.elsewhere import SOURCES, TIME
 from models.examples import Rows, Strings
 from models.folds import source_folds, too_large
 from models.metrics import measure
-
-SOURCES, TIME = "sources", "time"
-"""What was lacking where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -116,6 +116,14 @@ def test_single_source_is_said() -> None:
     assert any("Too few sources" in reason for reason in decision.reasons)
 
 
+def test_lack_of_time_is_not_called_lack_of_sources() -> None:
+    skipped = {"skipped": "8 sources would take about 2 s, 0.5 s are left", "cause": "time"}
+    card = {**thresholds(0.5), "leave_one_source_out": skipped}
+    decision = answered(AUTHENTICITY, version(card), [0.1, 0.9])
+    assert any("no time" in reason for reason in decision.reasons)
+    assert not any("Too few sources" in reason for reason in decision.reasons)
+
+
 def test_older_version_standing_in_is_said() -> None:
     broken = "The version v2 is damaged."
     decision = answered(AUTHENTICITY, version(thresholds(0.5)), [0.1, 0.9], problem=broken)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from domain import VectorPart
 from models.adjusted import Adjusted
 from models.batch import BatchHead, Search, fit
-from models.ensemble import BOTH, Fused, PartedHead, fuse, log_odds, parts_of, search_parts
+from models.ensemble import BOTH, Fused, PartedHead, compare, fuse, log_odds, parts_of, search_parts
 from models.examples import Examples
 from models.registry import Registry, new_version_id
 from models.unseen import leave_sources_out
@@ -51,7 +51,8 @@ def world(
 
 
 def searched(examples: Examples) -> tuple[Search, dict[str, Any]]:
-    return search_parts(examples, PARTS, classifier="logistic_regression", budget=30)
+    found, card, _ = search_parts(examples, PARTS, classifier="logistic_regression", budget=30)
+    return found, card
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,58 @@ def test_what_is_left_out_weighs_nothing(both: tuple[Search, dict[str, Any]]) ->
     ]
     after = replace(candidate, searches=tuple(turned), left={}).left_out({}, examples, fold)
     assert after == pytest.approx(before)
+
+
+def wins_of_equals(sources: int, *, draws: int = 300) -> float:
+    """How often the fusion wins that gains in some sources what it loses in others."""
+    wins = 0
+    for seed in range(draws):
+        random = np.random.default_rng(seed)
+        of, codes = np.repeat(np.arange(sources), 160), np.tile([0, 1], sources * 80)
+        part = 0.6 + 0.2 * random.standard_normal(len(codes))
+        fused = part - random.normal(0, 0.05, sources)[of]
+        wins += compare(np.stack([part, part + 1, fused]), codes, of.astype(str)).wins
+    return wins / draws
+
+
+@pytest.mark.parametrize("sources", [2, 3, 5, 8])
+def test_of_fusions_that_gain_nothing_on_further_sources_few_win(sources: int) -> None:
+    assert wins_of_equals(sources) <= 0.1
+
+
+def test_of_few_sources_the_fusion_wins_in_every_one() -> None:
+    of, codes = np.repeat(["a", "b", "c", "d"], 40), np.tile([0, 1], 80)
+    part = np.full(160, 0.7)
+    nearly = part - np.repeat([0.2, 0.2, 0.2, -0.001], 40)
+    each = part - np.repeat([0.2, 0.2, 0.2, 0.1], 40)
+
+    assert not compare(np.stack([part, nearly]), codes, of).wins
+    assert compare(np.stack([part, each]), codes, of).wins
+
+
+def test_how_it_does_on_sources_left_out_is_handed_on() -> None:
+    examples = world((1.2, 1.2))
+    found, _, unseen = search_parts(examples, PARTS, classifier="logistic_regression", budget=30)
+
+    again = leave_sources_out(found, seconds=60)
+
+    assert unseen.figures == again.figures
+    assert unseen.rows.tolist() == again.rows.tolist()
+
+
+def test_without_time_to_leave_sources_out_parts_are_compared_out_of_fold() -> None:
+    """Of a clock that stands still, then jumps, nothing is left once the parts are searched."""
+    ticks = iter([0.0] * 8)
+    _, card, unseen = search_parts(
+        world((1.2, 1.2)),
+        PARTS,
+        classifier="logistic_regression",
+        budget=30,
+        clock=lambda: next(ticks, 1_000.0),
+    )
+
+    assert card["measured_on"] == "out of fold"
+    assert unseen.figures["cause"] == "time"
 
 
 def test_no_part_is_turned_around() -> None:

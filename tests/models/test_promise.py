@@ -253,6 +253,19 @@ def test_a_card_says_what_it_promises_what_that_buys_and_what_it_does_elsewhere(
     assert promise({"labels": list(CLASSES)}) is None
 
 
+def test_scores_that_fell_back_to_known_sources_say_so_and_why() -> None:
+    why = "8 sources would take about 2 s, 0.5 s of the budget are left"
+    asked = make_promise(CLASSES, said(), ONE_PERCENT, unmeasured=why)
+    known = make_promise(CLASSES, said(), ONE_PERCENT, promise_for=PromiseFor.KNOWN, unmeasured=why)
+
+    text, of_known = (
+        str(promise({"labels": list(CLASSES), "thresholds": made})) for made in (asked, known)
+    )
+
+    assert "known sources alone" in text and why in text
+    assert "known sources alone" not in of_known
+
+
 @pytest.mark.parametrize(
     ("score", "text"), [(0.9, "90%"), (0.901, "91%"), (0.99951, "99.96%"), (0.999951, "99.9951%")]
 )
