@@ -242,7 +242,7 @@ def _verdict(row: Row[Any] | SimpleNamespace) -> Verdict:
         stability=_stability_of(detail.get("stability")),
         explained=detail.get("explained"),
         none_of_these=detail.get("none_of_these", False),
-        seal=detail.get("seal"),
+        seal=None if detail.get("seal") is None else str(detail["seal"]),
     )
 
 
