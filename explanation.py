@@ -50,9 +50,9 @@ def explain(
     found = labelled.nearest(sight.vector, SHOWN) if sight.vector is not None else []
     named = {one.sample_id for one in first}
     nearest = (*first, *(one for one in found if one.sample_id not in named))[:SHOWN]
-    familiarity = (
-        labelled.familiarity(sight.vector, sight.sha256) if sight.vector is not None else None
-    )
+    familiarity = sight.familiarity
+    if familiarity is None and sight.vector is not None:
+        familiarity = labelled.familiarity(sight.vector, sight.sha256)
     by_head = decision.source in BY_HEAD
     return Explanation(
         nearest,

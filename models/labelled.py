@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain import Nearest
+from models.apart import Apart, Vectors, rounded
 from models.examples import Rows
 
 SHOWN = 5
 """Nearest examples that are named; near-duplicates stand as one."""
-EXAMINED = 512
-"""Examples whose distance from all others is known, at most; chosen by their sha256."""
 FEWEST = 19
 """Below so many examined ones not even the farthest of twenty can be called strange at 5 %."""
 STRANGE = 0.05
@@ -25,11 +24,7 @@ Measured by leaving out 10 of 30 letters (`python -m benchmarks.strangers`), ten
 other: at 5 % 58 % of unknown letters are told, at 1 % 24 %; of known ones 4.1 and 0.5 % wrongly.
 """
 MOMENTS = 2
-"""Moments of which that is kept: what a correction changes is told by those around it."""
-KEPT_BITS = 3
-"""How many examples there are is rounded down to so many leading bits before they are examined."""
-
-Vectors = NDArray[np.float32]
+"""Moments that are kept: what a correction changes is told by those around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,7 @@ class Labelled:
     blocks: tuple[Vectors, ...]
     row_of: Mapping[str, int]
     left_out: int = 0
-    examined: dict[bytes, Vectors] = field(default_factory=dict)
+    examined: Apart = field(default_factory=Apart)
 
     def __len__(self) -> int:
         return int(np.count_nonzero(self.labels >= 0))
@@ -193,32 +188,8 @@ class Labelled:
         nothing, and every process that has read the same log examines the same.
         """
         counted = np.flatnonzero(self.labels >= 0)
-        counted = counted[: _rounded(len(counted))]
-        key = counted.tobytes()
-        found = self.examined.get(key)
-        if found is None:
-            found = self._apart(counted)
-            for old in list(self.examined)[: 1 - MOMENTS]:
-                self.examined.pop(old, None)
-            self.examined[key] = found
-        return found
-
-    def _apart(self, counted: Rows) -> Vectors:
-        if not len(counted):
-            return np.empty(0, np.float32)
-        chosen = np.asarray(sorted(counted.tolist(), key=lambda row: self.sha256s[row]))[:EXAMINED]
-        asked = self._rows(chosen)
-        nearest = np.full(len(chosen), -np.inf, np.float32)
-        start = 0
-        for block in self.blocks:
-            rows = counted[(counted >= start) & (counted < start + len(block))]
-            if len(rows):
-                likeness = asked @ block[rows - start].T
-                kin = self.families[chosen][:, None] == self.families[rows]
-                likeness[kin] = -np.inf
-                np.maximum(nearest, likeness.max(axis=1), out=nearest)
-            start += len(block)
-        return np.sort(nearest[nearest > -np.inf])
+        counted = counted[: rounded(len(counted))]
+        return self.examined.among(counted, self.sha256s, self.families, self.blocks)
 
     def _similarities(self, vector: Vectors) -> Vectors:
         """(n,) cosines; minus infinity of those that do not count."""
@@ -226,21 +197,3 @@ class Labelled:
         similar = np.concatenate(parts) if parts else np.empty(0, np.float32)
         similar[self.labels < 0] = -np.inf
         return similar
-
-    def _rows(self, rows: Rows) -> Vectors:
-        """(len(rows), dim) copies of some."""
-        if not len(rows):
-            return np.empty((0, 0), np.float32)
-        taken = np.empty((len(rows), self.blocks[0].shape[1]), np.float32)
-        start = 0
-        for block in self.blocks:
-            here = (rows >= start) & (rows < start + len(block))
-            taken[here] = block[rows[here] - start]
-            start += len(block)
-        return taken
-
-
-def _rounded(n: int) -> int:
-    """`n` without what is below its leading bits."""
-    low = max(n.bit_length() - KEPT_BITS, 0)
-    return n >> low << low

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from domain import Sample, Task, TaskKind
+from models.apart import Apart, Vectors
 from models.knowledge import Knowledge
-from models.labelled import MOMENTS, Familiarity, Labelled, Vectors
+from models.labelled import MOMENTS, Familiarity, Labelled
 from models.shelf import Shelf
 from storage import State, Store
 
@@ -43,7 +44,7 @@ class _Read:
     label_codes: dict[str, int] = field(default_factory=dict)
     row_of: dict[str, int] = field(default_factory=dict)
     left_out: int = 0
-    examined: dict[bytes, Vectors] = field(default_factory=dict)
+    examined: Apart = field(default_factory=Apart)
     given: tuple[tuple[Knowledge, int, Labelled], ...] = ()
 
     @property

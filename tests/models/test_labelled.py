@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from models.labelled import FEWEST, Labelled, Vectors
+from models.apart import Vectors
+from models.labelled import FEWEST, Labelled
 from tests.models.made import clusters, unit
 
 LABELS = ("a", "b", "c", "d")
