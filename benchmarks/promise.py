@@ -62,7 +62,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--budget", type=float, default=0.01, help="share that may be wronged")
     parser.add_argument("--learn", type=int, default=500, help="families a label learned from")
     parser.add_argument("--kinds", nargs="+", default=["ridge"], help="classifiers searched")
-    parser.add_argument("--promise-for", type=PromiseFor, default=PromiseFor.KNOWN)
+    parser.add_argument("--promise-for", type=PromiseFor, default=PromiseFor.UNSEEN)
     return parser.parse_args(argv)
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from benchmarks import promise
+from config import load_settings
 from tests.models.made import clusters
 
 
@@ -42,3 +43,7 @@ def test_what_chance_alone_breaks_is_reckoned_with() -> None:
     assert few < 0.95
     assert 0.949 < many < 0.952
     assert promise._by_chance({**limit, "from": None}, 0.01, 100) == 1.0
+
+
+def test_what_is_served_by_default_is_what_is_drawn_by_default() -> None:
+    assert promise.parse_arguments(["x"]).promise_for is load_settings().promise_for
