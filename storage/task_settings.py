@@ -65,7 +65,7 @@ def changed(settings: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str,
 def _shares(given: Any, labels: Collection[str]) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise Unacceptable(MAX_FALSE, given, "a share for each label")
-    shares = {}
+    shares: dict[str, float] = {}
     for name, share in given.items():
         label = clean_label(name, field=f"{MAX_FALSE}.{name}")
         if label not in labels:
