@@ -314,8 +314,9 @@ def _texts(asked: Asked, verdict: Verdict, found: Found, corrections: int) -> di
             f"of {asked.label}; found {found.how}. Covering them lowers the log-odds by "
             f"{trial.drop:.2f}; as much covered by chance by {trial.permuted:.2f}, and the same "
             f"map laid elsewhere by {trial.shifted:.2f} ({SHUFFLES} of each, p = "
-            f"{trial.chance:.2f}). It says where the model looks, not why, nor that it is right; "
-            "some models look more closely at the middle, whatever is there."
+            f"{trial.chance:.2f}). It says where this score comes from, not why, nor that it is "
+            "right: a model that knows nothing has such maps as well. Some models look more "
+            "closely at the middle, whatever is there."
             f"{_scale_told(asked.picture)}"
         ),
         "Source": f"verdict {verdict.id}, model {verdict.model_version or 'taught'}, "

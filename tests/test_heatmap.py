@@ -103,6 +103,7 @@ def test_a_verdict_names_its_map_and_the_map_says_it_is_a_hint(client: FlaskClie
         texts = drawn.text  # type: ignore[attr-defined]
         assert drawn.width >= 256
     assert "A hint, no proof" in texts["Description"]
+    assert "a model that knows nothing has such maps as well" in texts["Description"]
     assert "spot" in texts["Title"]
     assert verdict["id"] in texts["Source"]
 
