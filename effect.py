@@ -108,7 +108,7 @@ def _familiar_or_not(
         return lambda vector: False  # a first or a last head: all are suspected of it
     now, then = (engine.neighbours.of(task, known) for known in (before, after))
     line = min(now.line, then.line)
-    if now.apart is not then.apart:
+    if not np.array_equal(now.apart, then.apart):
         return lambda vector: True
     spoken_of = [one.vector for one in touched if one.vector is not None]
     if line == -np.inf or not spoken_of:
