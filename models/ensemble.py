@@ -273,10 +273,11 @@ def search_parts(
         _as_search(examples, Fused(({},), "none", tuple(parts), searches, only, left))
         for only in (*range(len(parts)), None)
     ]
-    unseen = [leave_sources_out(one, seconds=budget + started - clock()) for one in options[:1]]
+    first = leave_sources_out(options[0], seconds=budget + started - clock())
     # what parts say of a source is known by now, so the others take no time
-    seconds = budget if len(unseen[0].rows) else 0.0
-    unseen.extend(leave_sources_out(one, seconds=seconds) for one in options[1:])
+    measured = len(first.rows) > 0
+    rest = [leave_sources_out(one, seconds=budget) if measured else first for one in options[1:]]
+    unseen = [first, *rest]
     compared, rows, where = _compared(options, unseen)
     by = examples.sources[rows] if where == LEFT_OUT else None
     chosen, why = _choice(options, compared, examples.codes[rows], where, by)

@@ -156,14 +156,20 @@ def test_how_it_does_on_sources_left_out_is_handed_on() -> None:
 
 
 def test_without_time_to_leave_sources_out_parts_are_compared_out_of_fold() -> None:
-    """Of a clock that stands still, then jumps, nothing is left once the parts are searched."""
-    ticks = iter([0.0] * 8)
+    """Time stands still until the last part is searched, and then nothing is left."""
+    finished: list[int] = []
+
+    def heard(done: int, candidates: int, _: str) -> None:
+        if done == candidates:
+            finished.append(done)
+
     _, card, unseen = search_parts(
         world((1.2, 1.2)),
         PARTS,
         classifier="logistic_regression",
         budget=30,
-        clock=lambda: next(ticks, 1_000.0),
+        progress=heard,
+        clock=lambda: 1_000.0 if len(finished) == len(PARTS) else 0.0,
     )
 
     assert card["measured_on"] == "out of fold"
