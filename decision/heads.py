@@ -58,7 +58,14 @@ def by_head(
     if known.version is None:
         prediction, held_back = judged_as_taught(task, probabilities, known.beyond, known.rates)
     else:
-        prediction, held_back = judged(task, known.version.card, probabilities, known.held)
+        prediction, held_back = judged(
+            task,
+            known.version.card,
+            probabilities,
+            known.held,
+            classes=known.head.classes,
+            corrected=known.generalises,
+        )
     reasons.extend(held_back)
     if known.version is not None:
         reasons.extend(_cautions(task, known.version))

@@ -84,6 +84,11 @@ class Adjusted:
     golden_right: int | None = None
     golden: tuple[Chances, Chances] | None = None
 
+    @property
+    def generalises(self) -> bool:
+        """Whether its corrections reach pictures that are no copies of what was corrected."""
+        return self.correcting is not None and self.correcting.reach > 0
+
     def predict_proba(self, vectors: NDArray[np.float32]) -> Chances:
         """Probabilities of each label.
 

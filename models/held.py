@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.adjusted import Adjusted
 from models.examples import Strings
+from models.promise import limits_on
 from models.tolerance import STEP
 
 TAIL = 0.1
@@ -41,12 +42,11 @@ def held_to(
     dict[str, float | None]
         Of the labels alone whose promise does not hold; None is never.
     """
-    limits: Mapping[str, Any] = (card.get("thresholds") or {}).get("labels") or {}
     if head.golden is None:
         return {}
     before, after = head.golden
     found: dict[str, float | None] = {}
-    for label, limit in limits.items():
+    for label, limit in limits_on(card).items():
         others = golden_labels != label
         if limit["from"] is None or label not in head.base.classes or not others.any():
             continue

@@ -103,6 +103,11 @@ class Knowledge:
         """By canonical label, what the examples of others were given of it, not shown."""
         return beyond_examples(self.head, self.canonical)
 
+    @property
+    def generalises(self) -> bool:
+        """Whether what answers is a version and corrections that reach beyond their pictures."""
+        return isinstance(self.head, Adjusted) and self.head.generalises
+
     def near(self, phash: int, likeness: Rows | None) -> list[Match]:
         """The remembered pictures that a picture is a copy of, best first."""
         return self.memory.near(phash, likeness, rule=self.rule)

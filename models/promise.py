@@ -35,6 +35,10 @@ of 100 answers). Of many labels the likelier of two is worth more than nothing, 
 
 NOT_TRIED: Mapping[str, Beyond] = MappingProxyType({})
 NOT_LIMITED: Mapping[str, float | None] = MappingProxyType({})
+BEFORE_CORRECTIONS = (
+    "That was promised of the version before corrections, which reach other pictures too: with "
+    "them no more of the pictures held out reach the score, but that is no proof."
+)
 
 Limit = Mapping[str, Any]
 """What holds for one label: an item of `labels` in the thresholds of a card."""
@@ -50,15 +54,24 @@ def rates_of(
     by the demonstration, whose few pictures prove nothing: it is to show answers, and accuses
     nobody lightly all the same.
     """
-    rates: dict[str, float] = {}
-    if task.kind is TaskKind.AUTHENTICITY and demo:
-        rates[ACCUSED] = settings.max_false_accusation
-    elif task.kind is TaskKind.AUTHENTICITY:
+    usual: dict[str, float] = {}
+    if task.kind is TaskKind.AUTHENTICITY:
+        usual[ACCUSED] = settings.max_false_accusation
+    if task.kind is TaskKind.AUTHENTICITY and not demo:
         clearance = settings.max_false_clearance
-        rates[ACCUSED] = settings.max_false_accusation
-        rates[CLEARED] = settings.max_false_accusation if clearance is None else clearance
-    rates.update(task.settings.get("max_false", {}))
+        usual[CLEARED] = settings.max_false_accusation if clearance is None else clearance
+    own = task.settings.get("max_false", {})
+    rates = {**_canonical(task, usual), **_canonical(task, own)}
     return {label: rates[label] for label in classes if label in rates}
+
+
+def _canonical(task: Task, rates: Mapping[str, float]) -> dict[str, float]:
+    """Shares by the labels that count now; where several became one, the strictest."""
+    found: dict[str, float] = {}
+    for name, rate in rates.items():
+        label = task.variants.get(name, name)
+        found[label] = min(rate, found.get(label, rate))
+    return found
 
 
 def make_promise(
@@ -123,6 +136,7 @@ def _limit(
     label: str, column: int, budget: float, found: Bound, at: float | None, known: Answered
 ) -> dict[str, Any]:
     others, own = known.others(label, column), known.own(label, column)
+    likeliest = known.chances[known.labels == label].argmax(axis=1) == column
     wrongly = reached(others, at)
     return {
         "from": at,
@@ -133,7 +147,7 @@ def _limit(
         "wrongly": wrongly,
         "upper_95": upper_bound(wrongly, found.n),
         "n": len(own),
-        "recall": reached(own, at) / len(own) if len(own) else None,
+        "recall": reached(own[likeliest], at) / len(own) if len(own) else None,
         "can_promise": least_share(found.n),
         "needed": fewest(budget),
         "more": max(0, fewest(budget) - found.n),
@@ -151,6 +165,9 @@ def judged(
     card: Mapping[str, Any],
     chances: Mapping[str, float],
     held: Mapping[str, float | None] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    corrected: bool = False,
 ) -> tuple[str, list[str]]:
     """What is answered to probabilities, and the reasons. Pure.
 
@@ -165,6 +182,10 @@ def judged(
     held
         By label whose promise corrections broke, the score that it is said from instead, as of
         `held_to`; None: nothing was corrected.
+    classes
+        Of the head that was asked; None: those of the card.
+    corrected
+        Whether corrections reach pictures that nobody corrected.
     """
     best = max(chances, key=lambda label: chances[label])
     limit = limits_of(task, card).get(best)
@@ -174,12 +195,16 @@ def judged(
         return task.variants.get(label, label)
 
     if limit is not None:
+        if (forms := forms_of(task, classes or card.get("labels", ())).get(best)) is not None:
+            return UNSURE, [_grown(best, forms)]
         at = limit["from"]
         moved = [score for label, score in (held or {}).items() if canonical(label) == best]
         for score in moved:
             at = stricter_of(at, score)
         if moved:
             reasons.append(_loosened(best, at))
+        elif corrected and limit["promised"]:
+            reasons.append(BEFORE_CORRECTIONS)
         if at is None or chances[best] < at:
             return UNSURE, [_held_back(task, best, limit, at), *reasons]
         reasons[:0] = _rests_on(task, best, limit)
@@ -255,15 +280,31 @@ def _not_beyond(task: Task, label: str, beyond: Beyond, budget: float | None) ->
 
 def limits_of(task: Task, card: Mapping[str, Any]) -> dict[str, Limit]:
     """What holds for each label of a version, by canonical label."""
-    thresholds = card.get("thresholds") or {}
-    labels: Mapping[str, Limit] = thresholds.get("labels") or _of_old_card(thresholds)
     found: dict[str, Limit] = {}
-    for label, limit in labels.items():
+    for label, limit in limits_on(card).items():
         canonical = task.variants.get(label, label)
         rival = found.get(canonical)
         if rival is None or stricter_of(rival["from"], limit["from"]) == limit["from"]:
             found[canonical] = limit
     return found
+
+
+def limits_on(card: Mapping[str, Any]) -> Mapping[str, Limit]:
+    """What holds for each label of a version, by its own names."""
+    thresholds = card.get("thresholds") or {}
+    labels: Mapping[str, Limit] = thresholds.get("labels") or _of_old_card(thresholds)
+    return labels
+
+
+def forms_of(task: Task, classes: Sequence[str]) -> dict[str, list[str]]:
+    """The labels that several classes of a head count as by now, with these.
+
+    Limits were found for each class by itself, and say nothing of sums.
+    """
+    found: dict[str, list[str]] = {}
+    for name in classes:
+        found.setdefault(task.variants.get(name, name), []).append(name)
+    return {label: forms for label, forms in found.items() if len(forms) > 1}
 
 
 def _of_old_card(thresholds: Mapping[str, Any]) -> dict[str, Limit]:
@@ -295,6 +336,13 @@ def _held_back(task: Task, label: str, limit: Limit, at: float | None) -> str:
     kept = f"at most {share(limit['budget'])} of {others} are called {label}"
     if at is None:
         return f"No score makes sure that {kept}, so it stays unsure."
+    raised = raised_by(limit)
+    if limit["promised"] and raised:
+        return (
+            f"{label} is said only from {percent(at)} on. From {percent(limit['from_known'])} on "
+            f"{kept} (with 95 % confidence, by {n} that were not trained on); {raised}: it "
+            "stays unsure."
+        )
     if limit["promised"]:
         return (
             f"{label} is said only from {percent(at)} on, so that {kept} (with 95 % confidence, "
@@ -302,7 +350,28 @@ def _held_back(task: Task, label: str, limit: Limit, at: float | None) -> str:
         )
     return (
         f"{n} {others} are too few to promise that {kept}: {limit['needed']} are needed. So "
-        f"{label} is said only from {percent(at)} on, beyond all of them: it stays unsure."
+        f"{label} is said only from {percent(at)} on, beyond all of them"
+        f"{f'; {raised}' if raised else ''}: it stays unsure."
+    )
+
+
+def raised_by(limit: Limit) -> str:
+    """Whose sake a score is higher for than known pictures ask; empty where it is not."""
+    known, at = limit.get("from_known"), limit["from"]
+    elsewhere = limit.get("unseen_sources")
+    if not elsewhere or known is None or at is None or at <= known:
+        return ""
+    return (
+        f"the higher score is what pictures of sources left out ask for, {elsewhere['n_others']} "
+        f"without the label from {elsewhere['sources']} sources"
+    )
+
+
+def _grown(label: str, forms: Sequence[str]) -> str:
+    """Why a label that several became is not said."""
+    return (
+        f"{' and '.join(forms)} count as {label} since this version was trained, and nothing was "
+        f"promised of them together: {label} stays unsure until the next training."
     )
 
 

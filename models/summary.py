@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from models.changes import CHANGED, change_rows, told
-from models.promise import others_of, percent, share
+from models.promise import others_of, percent, raised_by, share
 
 HEADLINES = (
     ("accuracy", "accuracy"),
@@ -81,6 +81,8 @@ def promise_of(labels: Sequence[str], label: str, limit: Mapping[str, Any]) -> s
         return f"{label} is never said: no score makes sure that {kept}."
     if limit["promised"]:
         basis = f"with 95 % confidence {kept}, by {limit['n_others']} not trained on"
+        if raised := raised_by(limit):
+            basis = f"from {percent(limit['from_known'])} on {basis}; {raised}"
     else:
         basis = (
             f"not promised that {kept}, which takes {limit['needed']} {others} and "

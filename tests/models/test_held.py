@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -84,3 +85,25 @@ def test_an_adjusted_head_tells_what_its_golden_pictures_got() -> None:
     before, after = adjusted.golden
     assert before == pytest.approx(base.predict_proba(support.golden))
     assert after == pytest.approx(adjusted.predict_proba(support.golden), abs=1e-9)
+
+
+def test_cards_from_before_labels_had_limits_are_held_too() -> None:
+    old = {"thresholds": {"accuse": 0.9, "budget": 0.01, "n_real": 400}}
+
+    assert held_to(old, head(chances(), chances(0.5)), LABELS).keys() == {"ai"}
+
+
+def test_only_corrections_that_reach_other_pictures_generalise() -> None:
+    examples = clusters(60)
+    base = FixedHead(("ai", "real"), (0.3, 0.7))
+    support = Support(
+        examples.vectors, examples.labels, examples.vectors[::3], examples.labels[::3], {}
+    )
+    shown = [Shown(f"c{i}", "ai", 2, examples.vectors[i : i + 1]) for i in range(20)]
+
+    adjusted = adjust(base, support, shown)
+
+    assert adjusted.correcting is not None
+    assert adjusted.generalises == (adjusted.correcting.reach > 0)
+    assert not replace(adjusted, correcting=replace(adjusted.correcting, reach=0.0)).generalises
+    assert not Adjusted(base, ("ai", "real"), None).generalises

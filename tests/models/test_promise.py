@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from config import PromiseFor, load_settings
 from domain import Task, TaskKind
 from models.answered import Answered
 from models.promise import (
+    BEFORE_CORRECTIONS,
     judged,
     judged_as_taught,
     limits_of,
@@ -20,7 +22,7 @@ from models.promise import (
     percent,
     rates_of,
 )
-from models.summary import promise
+from models.summary import promise, promise_of
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 AUTHENTICITY = Task(1, "authenticity", TaskKind.AUTHENTICITY, ("ai", "real"), False, NOW)
@@ -221,13 +223,75 @@ def test_a_task_may_stay_unsure_below_a_score_of_its_own() -> None:
     assert judged(task, {}, {"no": 0.3, "yes": 0.7})[0] == "yes"
 
 
-def test_of_a_label_and_its_variant_the_stricter_limit_holds() -> None:
-    task = Task(1, "a", TaskKind.AUTHENTICITY, ("ai", "real"), False, NOW, variants={"fake": "ai"})
+def linked(**own: Any) -> Task:
+    return Task(1, "a", TaskKind.PHOTO, ("a", "c"), False, NOW, variants={"b": "a"}, **own)
 
-    limits = limits_of(task, card(ai={"from": 0.9}, fake={"from": 0.95}, real={}))
 
-    assert limits["ai"]["from"] == 0.95
-    assert set(limits) == {"ai", "real"}
+def test_labels_that_became_one_after_training_are_promised_nothing_together() -> None:
+    both = {**card(a={"from": 0.3}), "labels": ["a", "b", "c"]}
+
+    prediction, (reason,) = judged(linked(), both, {"a": 0.99, "c": 0.01})
+
+    assert prediction == "unsure"
+    assert "a and b count as a" in reason and "next training" in reason
+    assert judged(linked(), both, {"a": 0.4, "c": 0.6})[0] == "c"
+
+
+def test_a_label_under_another_name_keeps_its_limit() -> None:
+    renamed = {**card(b={"from": 0.9}), "labels": ["b", "c"]}
+
+    assert judged(linked(), renamed, {"a": 0.91, "c": 0.09}) == ("a", [])
+    assert judged(linked(), renamed, {"a": 0.89, "c": 0.11})[0] == "unsure"
+    assert limits_of(linked(), renamed)["a"]["from"] == 0.9
+    taught = judged(linked(), renamed, {"a": 0.91, "c": 0.09}, classes=("a", "b", "c"))
+    assert taught[0] == "unsure", "corrections taught the other name as well"
+
+
+def test_shares_follow_a_label_to_its_other_name() -> None:
+    task = Task(1, "authenticity", TaskKind.AUTHENTICITY, ("fake", "real"), False, NOW,
+                variants={"ai": "fake"})  # fmt: skip
+    shares = load_settings(max_false_accusation=0.02, max_false_clearance=0.1)
+    own = replace(task, settings={"max_false": {"ai": 0.05}})
+
+    assert rates_of(task, shares, ("fake", "real")) == {"fake": 0.02, "real": 0.1}
+    assert rates_of(own, shares, ("fake", "real")) == {"fake": 0.05, "real": 0.1}
+
+
+def test_what_was_promised_before_corrections_is_said_to_be_that() -> None:
+    chances = {"ai": 0.95, "real": 0.05}
+
+    assert judged(AUTHENTICITY, BOTH, chances, {}, corrected=True) == ("ai", [BEFORE_CORRECTIONS])
+    assert judged(AUTHENTICITY, BOTH, chances, {}) == ("ai", [])
+    _, reasons = judged(AUTHENTICITY, BOTH, {"ai": 0.7, "real": 0.3}, {}, corrected=True)
+    assert BEFORE_CORRECTIONS in reasons
+
+
+def test_sources_left_out_are_named_where_they_make_the_score() -> None:
+    elsewhere = {"sources": 3, "n_others": 60, "wrongly": 0, "recall": 0.5}
+    raised = {"from": 0.957, "from_known": 0.62, "n_others": 500, "unseen_sources": elsewhere}
+
+    _, (reason,) = judged(AUTHENTICITY, card(ai=raised), {"ai": 0.9, "real": 0.1})
+    _, (plain,) = judged(
+        AUTHENTICITY, card(ai={**raised, "from_known": 0.957}), {"ai": 0.9, "real": 0.1}
+    )
+    told = promise_of(CLASSES, "ai", {**card(ai=raised)["thresholds"]["labels"]["ai"],
+                                      "recall": 0.5})  # fmt: skip
+
+    for text in (reason, told):
+        assert "From 62%" in text or "from 62%" in text
+        assert "60 without the label from 3 sources" in text
+    assert "left out" not in plain
+
+
+def test_of_many_labels_what_a_score_finds_is_only_what_is_likeliest_too() -> None:
+    labels = np.asarray(["a", "a", "b", "c"])
+    chances = np.asarray([[0.5, 0.3, 0.2], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9]])
+    known = Answered(labels, np.asarray(list("wxyz")), np.repeat("web", 4), chances)
+
+    limit = make_promise(("a", "b", "c"), known, {"a": 0.4})["labels"]["a"]
+
+    reached = known.own("a", 0) >= limit["from"]
+    assert limit["recall"] == (reached & [True, False]).mean()
 
 
 def test_corrections_make_it_stricter_and_say_so() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,8 @@ from pydantic import Field
 from domain import ModelVersion, Run, Task
 from engine import Engine
 from models.decay import readings
+from models.knowledge import Knowledge
+from models.promise import BEFORE_CORRECTIONS, forms_of, limits_of
 from promotion import Moved
 from web.payloads import Payload
 from web.withheld import unnamed
@@ -151,6 +154,7 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
     """The current version of a task, by its card."""
     version = engine.store.versions.current(task.name)
     card: dict[str, Any] = dict(version.card) if version else {}
+    known = engine.learned.knowledge(task)
     return ModelBody(
         task=task.name,
         trained=version is not None,
@@ -162,8 +166,8 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         labels=list(task.labels),
         n_samples=card.get("n_samples") or {},
         unseen_sources=card.get("leave_one_source_out") or {},
-        promise=card.get("promise"),
-        promise_broken=dict(engine.learned.knowledge(task).held),
+        promise=_promise(card, known),
+        promise_broken={**known.held, **_sums(task, card)},
         metrics=card.get("metrics") or {},
         thresholds=card.get("thresholds") or {},
         calibration=card.get("calibration") or {},
@@ -172,6 +176,18 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         decay=decay_bodies(engine, task.name),
         problem=engine.learned.problem(task.name),
     )
+
+
+def _promise(card: Mapping[str, Any], known: Knowledge) -> str | None:
+    told: str | None = card.get("promise")
+    return f"{told} {BEFORE_CORRECTIONS}" if told and known.generalises else told
+
+
+def _sums(task: Task, card: Mapping[str, Any]) -> dict[str, None]:
+    """Labels that several classes count as since, and of which nothing was promised together."""
+    several = forms_of(task, card.get("labels", ()))
+    limited = limits_of(task, card) if several else {}
+    return {label: None for label in several if label in limited}
 
 
 def versions_body(engine: Engine, task: Task, latest: int, *, names: bool) -> VersionsBody:
