@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
+from typing import Any
 from types import MappingProxyType
 
-from domain import Correction, Golden, ModelVersion, TaskKind
+from domain import Correction, Golden, ModelVersion, Task, TaskKind
 from models import Head
 from models.adjusted import Adjusted, adjust, golden_right
 from models.admission import Admission, Teaching
@@ -20,6 +21,7 @@ from models.held import held_to
 from models.memory import Match, Memory
 from models.near import NearRule, fit_rule
 from models.products import MOST, Products
+from models.promise import BEFORE_CORRECTIONS, forms_of, limits_of
 from models.shelf import NOTHING, Fresh, Rows, Shelf
 from models.standing import Canonical, Opinion, Standing, heard
 from models.support import Support
@@ -107,6 +109,17 @@ class Knowledge:
     def generalises(self) -> bool:
         """Whether what answers is a version and corrections that reach beyond their pictures."""
         return isinstance(self.head, Adjusted) and self.head.generalises
+
+    def promised(self, card: Mapping[str, Any]) -> str | None:
+        """What a card promises, and whether that was of the version without its corrections."""
+        told: str | None = card.get("promise")
+        return f"{told} {BEFORE_CORRECTIONS}" if told and self.generalises else told
+
+    def broken(self, task: Task) -> dict[str, float | None]:
+        """By label what is promised no more: `held`, and sums of classes, which are not said."""
+        several = forms_of(task, self.version.card.get("labels", ())) if self.version else {}
+        limited = limits_of(task, self.version.card) if self.version and several else {}
+        return {**self.held, **dict.fromkeys(label for label in several if label in limited)}
 
     def near(self, phash: int, likeness: Rows | None) -> list[Match]:
         """The remembered pictures that a picture is a copy of, best first."""

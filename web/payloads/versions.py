@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -12,8 +11,6 @@ from pydantic import Field
 from domain import ModelVersion, Run, Task
 from engine import Engine
 from models.decay import readings
-from models.knowledge import Knowledge
-from models.promise import BEFORE_CORRECTIONS, forms_of, limits_of
 from promotion import Moved
 from web.payloads import Payload
 from web.withheld import unnamed
@@ -166,8 +163,8 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         labels=list(task.labels),
         n_samples=card.get("n_samples") or {},
         unseen_sources=card.get("leave_one_source_out") or {},
-        promise=_promise(card, known),
-        promise_broken={**known.held, **_sums(task, card)},
+        promise=known.promised(card),
+        promise_broken=known.broken(task),
         metrics=card.get("metrics") or {},
         thresholds=card.get("thresholds") or {},
         calibration=card.get("calibration") or {},
@@ -176,18 +173,6 @@ def model_body(engine: Engine, task: Task) -> ModelBody:
         decay=decay_bodies(engine, task.name),
         problem=engine.learned.problem(task.name),
     )
-
-
-def _promise(card: Mapping[str, Any], known: Knowledge) -> str | None:
-    told: str | None = card.get("promise")
-    return f"{told} {BEFORE_CORRECTIONS}" if told and known.generalises else told
-
-
-def _sums(task: Task, card: Mapping[str, Any]) -> dict[str, None]:
-    """Labels that several classes count as since, and of which nothing was promised together."""
-    several = forms_of(task, card.get("labels", ()))
-    limited = limits_of(task, card) if several else {}
-    return {label: None for label in several if label in limited}
 
 
 def versions_body(engine: Engine, task: Task, latest: int, *, names: bool) -> VersionsBody:
