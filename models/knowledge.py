@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from typing import Any
 from types import MappingProxyType
+from typing import Any
 
 from domain import Correction, Golden, ModelVersion, Task, TaskKind
 from models import Head
