@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     members = _members()
     examples, parts = _together(arguments.folders, members, arguments.equalise)
     budget, family = arguments.budget, arguments.classifier
-    _, card = search_parts(examples, parts, classifier=family, budget=budget)
+    _, card, _ = search_parts(examples, parts, classifier=family, budget=budget)
     for name, figures in card["compared"].items():
         print(f"{name:10}", *(f"{key} {value:.4f}" for key, value in figures.items()))
     print(card["why"])

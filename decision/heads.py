@@ -74,7 +74,7 @@ def by_head(
     if known.problem:
         reasons.append(known.problem)
     alone = _alone(prediction, confidence, probabilities, VerdictSource.MODEL, tuple(reasons))
-    calibrated = known.version is not None and not learned
+    calibrated = known.version is not None and not known.version.demo and not learned
     return replace(
         alone,
         statistics=replace(alone.statistics, calibrated=calibrated),
