@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,15 +30,32 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(key)
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite database to copy: a tenth of the time of migrating one for each test."""
+    fresh = load_settings(_env_file=None, data_dir=tmp_path_factory.mktemp("template"))
+    open_store(fresh).close()
+    (database,) = fresh.data_dir.glob("*.db")
+    return database
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings of a fresh installation: SQLite, the built-in embedder, no starter lesson."""
+def bare_settings(tmp_path: Path) -> Settings:
+    """Settings of an installation that never began: its data directory is yet to be made."""
     return load_settings(
         _env_file=None,
         data_dir=tmp_path / "data",
         encoder=Encoder.BUILTIN,
         starter_lesson=False,
     )
+
+
+@pytest.fixture
+def settings(bare_settings: Settings, sqlite_template: Path) -> Settings:
+    """Settings of a fresh installation: SQLite, the built-in embedder, no starter lesson."""
+    bare_settings.data_dir.mkdir()
+    shutil.copy(sqlite_template, bare_settings.data_dir)
+    return bare_settings
 
 
 @pytest.fixture
@@ -81,12 +99,12 @@ def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
 
 
 @pytest.fixture(params=DATABASES)
-def empty_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+def empty_settings(request: pytest.FixtureRequest, bare_settings: Settings) -> Settings:
     """Settings with a database without any table: once SQLite, once PostgreSQL."""
     if request.param == "sqlite":
-        return settings
+        return bare_settings
     url = request.getfixturevalue("postgres_url")
-    return settings.model_copy(update={"database_url": url})
+    return bare_settings.model_copy(update={"database_url": url})
 
 
 @pytest.fixture(params=DATABASES)

@@ -51,11 +51,11 @@ def test_writer_has_the_lock_before_it_reads(store: Store, settings: Settings) -
 
 
 def test_switch_to_wal_waits_for_whoever_has_the_file(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    bare_settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite itself gives up at once here, whatever its busy timeout."""
-    settings.data_dir.mkdir()
-    holder = sqlite3.connect(settings.data_dir / "exposr.db", isolation_level=None)
+    bare_settings.data_dir.mkdir()
+    holder = sqlite3.connect(bare_settings.data_dir / "exposr.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     waits: list[float] = []
 
@@ -65,7 +65,7 @@ def test_switch_to_wal_waits_for_whoever_has_the_file(
             holder.execute("ROLLBACK")
 
     monkeypatch.setattr(time, "sleep", let_go)
-    store = open_store(settings)
+    store = open_store(bare_settings)
     holder.close()
     assert len(waits) >= 3
     assert pragma(store, "journal_mode") == "wal"
@@ -86,11 +86,11 @@ def test_folder_of_any_name_holds_the_data(settings: Settings, tmp_path: Path, n
     assert (folder / "exposr.db").exists()
 
 
-def test_database_file_elsewhere_is_made_there(settings: Settings, tmp_path: Path) -> None:
+def test_database_file_elsewhere_is_made_there(bare_settings: Settings, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'else' / 'where.db'}"
-    open_store(settings.model_copy(update={"database_url": url})).close()
+    open_store(bare_settings.model_copy(update={"database_url": url})).close()
     assert (tmp_path / "else" / "where.db").exists()
-    assert not (settings.data_dir / "exposr.db").exists()
+    assert not (bare_settings.data_dir / "exposr.db").exists()
 
 
 # --- a transaction ---
@@ -164,11 +164,11 @@ def test_data_dir_that_is_a_file_is_refused(settings: Settings, tmp_path: Path) 
     assert message.startswith(f"DATA_DIR={tmp_path / 'taken'}")
 
 
-def test_file_that_is_no_database_is_left_alone(settings: Settings) -> None:
-    settings.data_dir.mkdir()
-    file = settings.data_dir / "exposr.db"
+def test_file_that_is_no_database_is_left_alone(bare_settings: Settings) -> None:
+    bare_settings.data_dir.mkdir()
+    file = bare_settings.data_dir / "exposr.db"
     file.write_bytes(b"not a database at all" * 1000)
-    assert "file is not a database" in unavailable(settings)
+    assert "file is not a database" in unavailable(bare_settings)
     assert file.read_bytes() == b"not a database at all" * 1000
 
 
